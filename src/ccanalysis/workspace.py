@@ -1,0 +1,597 @@
+"""A workspace: the folder with a centre's settings, register, suites, notebooks and data.
+
+Everything in `ccanalysis.toml` is read and checked here, once; every error names the line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ccanalysis import contracts
+from ccanalysis.errors import NoInputError, SettingsError, nearest, place
+from ccanalysis.periods import KINDS, Kind
+
+SETTINGS_FILE = "ccanalysis.toml"
+FORMATS = ("csv", "excel", "parquet")
+UNITS = ("s", "ms", "min", "h", "day", "hh:mm:ss")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+AUDIENCES = ("analyst", "centre", "team", "line_manager")
+
+Opening = tuple[time, time] | None  # None: closed
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldMapping:
+    """How one contract column is filled from an export.
+
+    Exactly one of `columns`, `value`, `cases`, `seconds_between` and `product` says where the value comes from.
+
+    Attributes:
+        columns: Export columns; several are joined with one space (a date and a time).
+        value: One value for every row.
+        cases: Pairs of conditions (export column -> accepted texts) and the value they give; the first that
+            holds wins, and a row that none holds for is quarantined.
+        seconds_between: Two contract columns of this mapping, earlier and later.
+        product: Two or more contract columns of this mapping, multiplied and rounded to a whole number.
+        format: How instants and dates are written: a strptime pattern, `iso`, `epoch_s`, `epoch_ms` or `excel`.
+        unit: The unit of a duration, one of `UNITS`.
+        codes: Export text -> contract value; a text that is not listed is quarantined, never "other".
+        missing: Export texts that mean "no value" besides the empty text.
+        true: Export texts that mean yes.
+        false: Export texts that mean no.
+        scale: A factor to multiply a number by (0.01 turns per cent into a share).
+    """
+
+    columns: tuple[str, ...] = ()
+    value: str | int | float | bool | None = None
+    cases: tuple[tuple[Mapping[str, tuple[str, ...]], str], ...] = ()
+    seconds_between: tuple[str, str] | None = None
+    product: tuple[str, ...] = ()
+    format: str | None = None
+    unit: str | None = None
+    codes: Mapping[str, str] | None = None
+    missing: tuple[str, ...] = ()
+    true: tuple[str, ...] = ("true", "True", "TRUE")
+    false: tuple[str, ...] = ("false", "False", "FALSE")
+    scale: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One family of export files and the contract table it fills.
+
+    Attributes:
+        name: A short name for intake tables and errors.
+        table: The contract table.
+        files: A glob below the workspace, or below a declared path written `{name}/...`.
+        format: `csv`, `excel` or `parquet`.
+        encoding: The declared encoding; a byte order mark is honoured, nothing else is guessed.
+        delimiter: The field delimiter of a CSV file.
+        quote: The quote character of a CSV file, or empty for none.
+        decimal: The decimal mark of numbers kept as text.
+        thousands: The thousands mark to take out of numbers, or empty.
+        skip_lines: Title lines above the header.
+        ignore_where: Export column -> texts of rows that are not records (a `Total` row); counted as set aside.
+        sheet: The worksheet, or empty for the only one.
+        zone: The zone of times without an offset.
+        columns: How each contract column is filled.
+        line: Where it stands in the settings file.
+    """
+
+    name: str
+    table: str
+    files: str
+    format: Literal["csv", "excel", "parquet"] = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    decimal: str = "."
+    thousands: str = ""
+    skip_lines: int = 0
+    ignore_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sheet: str = ""
+    zone: str | None = None
+    columns: Mapping[str, FieldMapping] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Centre:
+    """The centre itself: name, zone, calendar and money.
+
+    Attributes:
+        name: As it stands on reports.
+        time_zone: IANA zone that days, weeks and hours are told in.
+        holidays: Nation or region of the bank holidays, as `GB-ENG`; empty for none.
+        currency: ISO 4217 code.
+        opening: Channel -> weekday (`mon` .. `sun`, `holiday`) -> opening and closing time, or None when closed.
+    """
+
+    name: str
+    time_zone: str
+    holidays: str = ""
+    currency: str = "GBP"
+    opening: Mapping[str, Mapping[str, Opening]] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone as Python knows it."""
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportPlan:
+    """One notebook and whom it is run for.
+
+    Attributes:
+        notebook: The notebook's file name without ending, below `notebooks/`.
+        audience: Who reads it.
+        each: `centre` for one report, `team` or `line_manager` for one per unit.
+    """
+
+    notebook: str
+    audience: Literal["analyst", "centre", "team", "line_manager"]
+    each: Literal["centre", "team", "line_manager"]
+
+
+DEFAULT_REPORTS = (
+    ReportPlan(notebook="01-data-quality", audience="analyst", each="centre"),
+    ReportPlan(notebook="02-kpi-performance", audience="centre", each="centre"),
+    ReportPlan(notebook="03-team-report", audience="team", each="team"),
+    ReportPlan(notebook="04-line-manager-report", audience="line_manager", each="line_manager"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """A checked workspace.
+
+    Attributes:
+        root: The folder.
+        centre: The centre.
+        sources: Where its tables come from.
+        tables: The contract tables, with the workspace's own columns.
+        paths: Declared paths by name, resolved.
+        frequency: What a run's period is where the command line does not say.
+        baseline_periods: How many periods charts and limits look back.
+        unit_names: What this centre calls a site, a team, a line manager (`{"team": "provider"}`).
+        reports: What a run makes.
+    """
+
+    root: Path
+    centre: Centre
+    sources: tuple[Source, ...]
+    tables: Mapping[str, contracts.Table]
+    paths: Mapping[str, Path]
+    frequency: Kind = "week"
+    baseline_periods: int = 26
+    unit_names: Mapping[str, str] = field(default_factory=dict)
+    reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
+
+    @classmethod
+    def open(cls, root: Path | str = ".") -> Workspace:
+        """Read and check `ccanalysis.toml` in a folder.
+
+        Raises:
+            SettingsError: There is no such folder or file, or it says something that cannot be followed.
+        """
+        root = Path(root).resolve()
+        path = root / SETTINGS_FILE
+        if not root.is_dir():
+            raise SettingsError(
+                f"there is no folder {root.name!r}", remedy="Give the folder of a workspace with --workspace"
+            )
+        if not path.is_file():
+            raise SettingsError(
+                f"the folder {root.name!r} has no {SETTINGS_FILE}",
+                remedy="Give the folder of a workspace with --workspace",
+            )
+        text = path.read_text(encoding="utf-8")
+        try:
+            content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"it is not valid TOML: {error}", place=SETTINGS_FILE) from None
+        return _workspace(root, _Section(content, _Lines(text)))
+
+    @property
+    def register_path(self) -> Path:
+        """The KPI register."""
+        return self.root / "kpis.yml"
+
+    @property
+    def suites_path(self) -> Path:
+        """The folder with one suite per table."""
+        return self.root / "expectations"
+
+    @property
+    def notebooks_path(self) -> Path:
+        """The folder with the notebooks: the workspace's own, else those of the installation's checkout."""
+        return self.root / "notebooks"
+
+    @property
+    def reports_path(self) -> Path:
+        """Where periods' reports are published."""
+        return self.root / "reports"
+
+    @property
+    def cache_path(self) -> Path:
+        """Derived files that can be deleted at any time."""
+        return self.root / ".ccanalysis"
+
+    def files_of(self, source: Source) -> list[Path]:
+        """List the files of a source in name order.
+
+        Raises:
+            NoInputError: A declared path does not exist, or no file matches.
+        """
+        base, pattern = self.root, source.files
+        if match := re.match(r"\{(\w+)\}/?(.*)", source.files):
+            base, pattern = self.paths[match[1]], match[2]
+            if not base.is_dir():
+                raise NoInputError(
+                    f"source {source.name!r} needs the folder declared as path {match[1]!r}, and it is not there",
+                    remedy=f"Put it there, or name another place in the environment variable of [paths.{match[1]}]",
+                    place=place(SETTINGS_FILE, line=source.line),
+                )
+        found = sorted(path for path in base.glob(pattern) if path.is_file())
+        if not found:
+            raise NoInputError(
+                f"source {source.name!r} matches no file with {source.files!r}",
+                remedy="Put the export there, or correct 'files'",
+                place=place(SETTINGS_FILE, line=source.line),
+            )
+        return found
+
+
+class _Lines:
+    """Finds the line of a setting, because TOML readers do not keep it."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
+
+    def find(self, path: tuple[str | int, ...]) -> int:
+        """Return the line of a key given as names and positions, or of the nearest heading above it."""
+        heading, seen, best = ".".join(p for p in path[:-1] if isinstance(p, str)), -1, 1
+        wanted = next((p for p in path if isinstance(p, int)), 0)
+        key = next((p for p in reversed(path) if isinstance(p, str)), "")
+        inside = not heading
+        first = path[0] if path else ""
+        for number, line in enumerate(self.lines, start=1):
+            if match := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):
+                name = match[2].replace('"', "")
+                if match[1] == "[[" and name == first:
+                    seen += 1
+                current = seen == wanted or not any(isinstance(p, int) for p in path)
+                inside = name == heading and current
+                if name in (heading, heading + "." + key, key) and current:
+                    best = number
+            elif inside and re.match(rf'\s*"?{re.escape(str(key))}"?\s*=', line):
+                return number
+        return best
+
+
+class _Section:
+    """One table of the settings file; takes keys one by one and refuses what is left over."""
+
+    def __init__(self, content: Mapping[str, Any], lines: _Lines, path: tuple[str | int, ...] = ()) -> None:
+        self.content = dict(content)
+        self.lines = lines
+        self.path = path
+        self.known: list[str] = []
+
+    def error(self, key: str, problem: str, remedy: str = "") -> SettingsError:
+        at = place(SETTINGS_FILE, line=self.lines.find((*self.path, key)))
+        return SettingsError(problem, remedy=remedy, place=at)
+
+    @property
+    def name(self) -> str:
+        return ".".join(str(p) for p in self.path if isinstance(p, str)) or "top level"
+
+    def take(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
+        self.known.append(key)
+        if key not in self.content:
+            if default is ...:
+                raise self.error(key, f"[{self.name}] has no {key!r}", f"Add a line beginning {key} =")
+            return default
+        value = self.content.pop(key)
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            names = " or ".join(_TYPE_NAMES.get(k, k.__name__) for k in kinds)
+            raise self.error(key, f"{key!r} in [{self.name}] must be {names}")
+        return value
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: Any = ...) -> Any:
+        value = self.take(key, str, default)
+        if value is not None and value not in allowed:
+            raise self.error(key, f"{key!r} is {value!r}, which is not one of {', '.join(allowed)}")
+        return value
+
+    def section(self, key: str) -> _Section:
+        return _Section(self.take(key, dict, {}), self.lines, (*self.path, key))
+
+    def sections(self, key: str) -> list[_Section]:
+        items = self.take(key, list, [])
+        return [_Section(item, self.lines, (*self.path, key, n)) for n, item in enumerate(items)]
+
+    def zone(self, key: str, default: Any = ...) -> str | None:
+        name = self.take(key, str, default)
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise self.error(
+                    key, f"there is no time zone {name!r}", "Give an IANA name such as Europe/London"
+                ) from None
+        return name
+
+    def finish(self) -> None:
+        for key in self.content:
+            raise self.error(key, f"[{self.name}] has no setting {key!r}", nearest(key, self.known))
+
+
+_TYPE_NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    dict: "a table",
+    list: "a list",
+    bool: "true or false",
+}
+
+
+def _workspace(root: Path, top: _Section) -> Workspace:
+    centre = _centre(top.section("centre"))
+    paths = _paths(root, top.section("paths"))
+    tables = _tables(top.section("tables"))
+    sources = tuple(_source(section, tables, paths) for section in top.sections("sources"))
+    run = top.section("run")
+    frequency = run.choice("frequency", KINDS, "week")
+    baseline = run.take("baseline_periods", int, 26)
+    run.finish()
+    names = top.section("unit_names")
+    unit_names = {level: names.take(level, str) for level in list(names.content)}
+    plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
+    top.finish()
+    seen: set[str] = set()
+    for source in sources:
+        if source.name in seen:
+            raise SettingsError(
+                f"two sources are named {source.name!r}",
+                remedy="Give each a name of its own",
+                place=place(SETTINGS_FILE, line=source.line),
+            )
+        seen.add(source.name)
+    if not {"contacts", "intervals"} & {source.table for source in sources}:
+        raise SettingsError(
+            "no source fills 'contacts' or 'intervals'",
+            remedy='Add a [[sources]] with table = "contacts"',
+            place=SETTINGS_FILE,
+        )
+    return Workspace(
+        root=root,
+        centre=centre,
+        sources=sources,
+        tables=tables,
+        paths=paths,
+        frequency=frequency,
+        baseline_periods=baseline,
+        unit_names=unit_names,
+        reports=plans,
+    )
+
+
+def _centre(section: _Section) -> Centre:
+    hours = section.section("opening_hours")
+    opening = {channel: _opening(hours.section(channel)) for channel in list(hours.content)}
+    centre = Centre(
+        name=section.take("name", str),
+        time_zone=section.zone("time_zone") or "UTC",
+        holidays=section.take("holidays", str, ""),
+        currency=section.take("currency", str, "GBP"),
+        opening=opening,
+    )
+    section.finish()
+    return centre
+
+
+def _opening(section: _Section) -> dict[str, Opening]:
+    days: dict[str, Opening] = {}
+    for key in list(section.content):
+        text = section.take(key, str)
+        match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text)
+        if text != "closed" and not match:
+            raise section.error(key, f"opening hours {text!r} cannot be read", 'Write "08:00-20:00" or "closed"')
+        hours = (time.fromisoformat(match[1]), time.fromisoformat(match[2])) if match else None
+        if key == "weekdays":
+            days |= dict.fromkeys(WEEKDAYS[:5], hours)
+        elif key in (*WEEKDAYS, "holiday"):
+            days[key] = hours
+        else:
+            raise section.error(key, f"there is no day {key!r}", nearest(key, [*WEEKDAYS, "weekdays", "holiday"]))
+    return days
+
+
+def _paths(root: Path, section: _Section) -> dict[str, Path]:
+    paths = {}
+    for name in list(section.content):
+        entry = section.section(name)
+        variable, default = entry.take("env", str, ""), entry.take("default", str)
+        entry.finish()
+        paths[name] = (root / os.environ.get(variable, default)).resolve() if variable else (root / default).resolve()
+    return paths
+
+
+def _tables(section: _Section) -> dict[str, contracts.Table]:
+    tables = dict(contracts.TABLES)
+    for name in list(section.content):
+        try:
+            table = contracts.table(name)
+        except SettingsError as error:
+            raise section.error(name, error.problem, error.remedy) from None
+        entry = section.section(name)
+        columns = entry.section("columns")
+        extra = []
+        for column in list(columns.content):
+            spec = columns.section(column)
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", column):
+                raise columns.error(
+                    column,
+                    f"the column name {column!r} is not allowed",
+                    "Use lower-case letters, digits and underscores",
+                )
+            extra.append(
+                contracts.Column(
+                    name=column,
+                    type=spec.choice("type", ("integer", "number", "text")),
+                    about=spec.take("about", str),
+                    low=spec.take("low", (int, float), 0 if spec.content.get("type") != "text" else None),
+                    high=spec.take("high", (int, float), None),
+                )
+            )
+            spec.finish()
+        entry.finish()
+        try:
+            tables[name] = table.extended(tuple(extra))
+        except SettingsError as error:
+            raise section.error(name, error.problem, error.remedy) from None
+    return tables
+
+
+def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Mapping[str, Path]) -> Source:
+    line = section.lines.find(section.path)
+    name = section.take("name", str)
+    table_name = section.take("table", str)
+    if table_name not in tables:
+        raise section.error("table", f"there is no contract table {table_name!r}", nearest(table_name, list(tables)))
+    files = section.take("files", str)
+    if match := re.match(r"\{(\w+)\}", files):
+        if match[1] not in paths:
+            raise section.error("files", f"no path {match[1]!r} is declared", f"Add a section [paths.{match[1]}]")
+    elif Path(files).is_absolute() or ".." in Path(files).parts:
+        raise section.error(
+            "files", "'files' must lie below the workspace", "Declare other places as [paths.NAME] and write {NAME}/..."
+        )
+    table = tables[table_name]
+    columns_section = section.section("columns")
+    columns = {key: _field(columns_section, key, table) for key in list(columns_section.content)}
+    mapped = {column.name for column in table.mapped}
+    for key in columns:
+        if key not in mapped:
+            raise columns_section.error(
+                key, f"table {table_name!r} has no column {key!r}", nearest(key, sorted(mapped))
+            )
+    for column in table.mapped:
+        if column.required and column.name not in columns:
+            raise columns_section.error(
+                column.name,
+                f"source {name!r} does not say where {column.name!r} comes from ({column.about})",
+                f"Add a line beginning {column.name} =",
+            )
+    ignore = section.section("ignore_where")
+    source = Source(
+        name=name,
+        table=table_name,
+        files=files,
+        format=section.choice("format", FORMATS, "csv"),
+        encoding=section.take("encoding", str, "utf-8"),
+        delimiter=section.take("delimiter", str, ","),
+        quote=section.take("quote", str, '"'),
+        decimal=section.choice("decimal", (".", ","), "."),
+        thousands=section.take("thousands", str, ""),
+        skip_lines=section.take("skip_lines", int, 0),
+        ignore_where={key: _texts(ignore, key) for key in list(ignore.content)},
+        sheet=section.take("sheet", str, ""),
+        zone=section.zone("zone", None),
+        columns=columns,
+        line=line,
+    )
+    section.finish()
+    return source
+
+
+def _texts(section: _Section, key: str) -> tuple[str, ...]:
+    value = section.take(key, (str, list), ())
+    items = [value] if isinstance(value, str) else list(value)
+    if not all(isinstance(item, str) for item in items):
+        raise section.error(key, f"{key!r} must be a text or a list of texts")
+    return tuple(items)
+
+
+def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
+    content = columns.take(key, (str, dict))
+    if isinstance(content, str):
+        content = {"column": content}
+    section = _Section(content, columns.lines, (*columns.path, key))
+    cases = []
+    for case in section.take("cases", list, []):
+        item = _Section(case, columns.lines, (*columns.path, key))
+        where = item.section("where")
+        cases.append(
+            ({name: _texts(where, name) for name in list(where.content)}, str(item.take("value", (str, bool))))
+        )
+        item.finish()
+    codes = section.take("codes", dict, None)
+    between, product = _texts(section, "seconds_between"), _texts(section, "product")
+    if between and len(between) != 2:
+        raise columns.error(key, "'seconds_between' takes two columns, the earlier and the later")
+    mapping = FieldMapping(
+        columns=_texts(section, "column"),
+        value=section.take("value", (str, int, float, bool), None),
+        cases=tuple(cases),
+        seconds_between=(between[0], between[1]) if between else None,
+        product=product,
+        format=section.take("format", str, None),
+        unit=section.choice("unit", UNITS, None),
+        codes={str(raw): str(value) for raw, value in codes.items()} if codes is not None else None,
+        missing=_texts(section, "missing"),
+        true=_texts(section, "true") or FieldMapping.true,
+        false=_texts(section, "false") or FieldMapping.false,
+        scale=section.take("scale", (int, float), None),
+    )
+    section.finish()
+    given = [bool(mapping.columns), mapping.value is not None, bool(cases), bool(between), bool(product)]
+    if sum(given) != 1:
+        raise columns.error(
+            key,
+            f"{key!r} needs exactly one of column, value, cases, seconds_between and product",
+            'Write for example wait_s = { column = "Queue time", unit = "s" }',
+        )
+    column = table.column(key) if key in table else None
+    if column is not None:
+        if column.type in ("instant", "date") and mapping.columns and not mapping.format:
+            raise columns.error(
+                key,
+                f"{key!r} does not say how its {'time' if column.type == 'instant' else 'date'} is written",
+                'Add a format such as "%d/%m/%Y %H:%M:%S", "iso", "epoch_s", "epoch_ms" or "excel"',
+            )
+        if column.type == "integer" and key.endswith(("_s", "_s_sum")) and mapping.columns and not mapping.unit:
+            raise columns.error(key, f"{key!r} does not say its unit", f"Add unit = one of {', '.join(UNITS)}")
+        if column.values and mapping.value is not None and mapping.value not in column.values:
+            raise columns.error(
+                key, f"{mapping.value!r} is not an allowed value of {key!r}", f"Allowed are: {', '.join(column.values)}"
+            )
+        given_values = [*(codes or {}).values(), *(value for _, value in cases)]
+        for value in given_values if column.values else ():
+            if value not in column.values:
+                raise columns.error(
+                    key, f"{value!r} is not an allowed value of {key!r}", f"Allowed are: {', '.join(column.values)}"
+                )
+    return mapping
+
+
+def _plan(section: _Section) -> ReportPlan:
+    plan = ReportPlan(
+        notebook=section.take("notebook", str),
+        audience=section.choice("audience", AUDIENCES),
+        each=section.choice("each", ("centre", "team", "line_manager")),
+    )
+    section.finish()
+    return plan
