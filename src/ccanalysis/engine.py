@@ -22,8 +22,8 @@ def quoted(name: str) -> str:
     """Return a name as a quoted SQL identifier.
 
     Examples:
-        >>> quoted('a "b"')
-        '"a ""b"""'
+        >>> quoted('a"b')
+        '"a""b"'
     """
     return '"' + name.replace('"', '""') + '"'
 
