@@ -10,13 +10,15 @@ from typing import Literal
 
 from ccanalysis.errors import SettingsError
 
-Kind = Literal["day", "week", "month"]
-KINDS: tuple[Kind, ...] = ("day", "week", "month")
+Kind = Literal["day", "week", "month", "quarter", "year"]
+KINDS: tuple[Kind, ...] = ("day", "week", "month", "quarter", "year")  # from the finest to the coarsest
+_MONTHS: dict[Kind, int] = {"month": 1, "quarter": 3, "year": 12}
+_FORMS = "Give a week as 2026-W46, a month as 2026-11, a quarter as 2026-Q4, a year as 2026 or a day as 2026-11-12"
 
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """One day, ISO 8601 week (Monday to Sunday) or calendar month.
+    """One day, ISO 8601 week (Monday to Sunday), calendar month, quarter or year.
 
     Attributes:
         start: The first local day.
@@ -30,10 +32,10 @@ class Period:
 
     @classmethod
     def parse(cls, label: str) -> Period:
-        """Read `2026-W46`, `2026-11` or `2026-11-12`.
+        """Read `2026-W46`, `2026-11`, `2026-Q4`, `2026` or `2026-11-12`.
 
         Raises:
-            SettingsError: The label is of none of the three forms, or no such week or day exists.
+            SettingsError: The label is of none of these forms, or no such week or day exists.
 
         Examples:
             >>> Period.parse("2026-W46").start
@@ -46,17 +48,15 @@ class Period:
                 return cls.containing(date.fromisocalendar(int(match[1]), int(match[2]), 1), "week")
             if match := re.fullmatch(r"(\d{4})-(\d{2})", label):
                 return cls.containing(date(int(match[1]), int(match[2]), 1), "month")
+            if match := re.fullmatch(r"(\d{4})-Q([1-4])", label):
+                return cls.containing(date(int(match[1]), 3 * int(match[2]) - 2, 1), "quarter")
+            if match := re.fullmatch(r"(\d{4})", label):
+                return cls.containing(date(int(match[1]), 1, 1), "year")
             if re.fullmatch(r"\d{4}-\d{2}-\d{2}", label):
                 return cls.containing(date.fromisoformat(label), "day")
         except ValueError:
-            raise SettingsError(
-                f"there is no period {label!r} in the calendar",
-                remedy="Give a week as 2026-W46, a month as 2026-11 or a day as 2026-11-12",
-            ) from None
-        raise SettingsError(
-            f"the period {label!r} cannot be read",
-            remedy="Give a week as 2026-W46, a month as 2026-11 or a day as 2026-11-12",
-        )
+            raise SettingsError(f"there is no period {label!r} in the calendar", remedy=_FORMS) from None
+        raise SettingsError(f"the period {label!r} cannot be read", remedy=_FORMS)
 
     @classmethod
     def containing(cls, day: date, kind: Kind) -> Period:
@@ -71,8 +71,9 @@ class Period:
         if kind == "week":
             monday = day - timedelta(days=day.weekday())
             return cls(monday, monday + timedelta(days=7), kind)
-        first = day.replace(day=1)
-        return cls(first, (first + timedelta(days=32)).replace(day=1), kind)
+        length = _MONTHS[kind]
+        month = day.year * 12 + (day.month - 1) // length * length
+        return cls(_first(month), _first(month + length), kind)
 
     @property
     def label(self) -> str:
@@ -80,7 +81,9 @@ class Period:
         if self.kind == "week":
             year, week, _ = self.start.isocalendar()
             return f"{year}-W{week:02d}"
-        return self.start.isoformat()[:7] if self.kind == "month" else self.start.isoformat()
+        if self.kind == "quarter":
+            return f"{self.start.year}-Q{(self.start.month + 2) // 3}"
+        return self.start.isoformat()[: {"year": 4, "month": 7}.get(self.kind, 10)]
 
     @property
     def text(self) -> str:
@@ -95,6 +98,10 @@ class Period:
         last = self.end - timedelta(days=1)
         if self.kind == "month":
             return f"{self.start:%B %Y}"
+        if self.kind == "quarter":
+            return f"{self.start:%B} to {last:%B %Y}"
+        if self.kind == "year":
+            return f"the year {self.start.year}"
         if self.kind == "day":
             return f"{self.start:%A} {self.start.day} {self.start:%B %Y}"
         begin = f"{self.start:%A} {self.start.day}"
@@ -118,12 +125,17 @@ class Period:
             >>> Period.parse("2026-01").shift(-2).label
             '2025-11'
         """
-        if self.kind == "month":
-            months = self.start.year * 12 + self.start.month - 1 + periods
-            return self.containing(date(months // 12, months % 12 + 1, 1), "month")
+        if self.kind in _MONTHS:
+            month = self.start.year * 12 + self.start.month - 1 + periods * _MONTHS[self.kind]
+            return self.containing(_first(month), self.kind)
         return self.containing(self.start + timedelta(days=periods * self.days), self.kind)
 
     def back(self, periods: int) -> Iterator[Period]:
         """Yield so many periods up to and with this one, the oldest first."""
         for step in range(1 - periods, 1):
             yield self.shift(step)
+
+
+def _first(month: int) -> date:
+    """Return the first day of a month counted from the year 0."""
+    return date(month // 12, month % 12 + 1, 1)

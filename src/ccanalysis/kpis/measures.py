@@ -1,0 +1,505 @@
+"""Measures: what is summed above and below the line of a KPI.
+
+Every rate is a ratio of two sums over the finest grain, so it adds up over any grouping; nothing averages rates.
+Sources of the formulas are named measure by measure.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ccanalysis import contracts
+from ccanalysis.errors import RegisterError, nearest
+from ccanalysis.kpis.expressions import Expression, parse
+
+Unit = Literal["share", "s", "per_1000", "points", "count"]
+Better = Literal["up", "down", "within"]
+Kind = Literal["share", "mean", "rate", "ratio", "percentile"]
+
+# Seconds until the same customer is in contact again for the same reason; only the component query knows it.
+NEXT_CONTACT = contracts.Column(
+    name="next_contact_s",
+    type="integer",
+    about="seconds until the same customer's next contact for the same reason",
+    low=0,
+)
+DAY_S = contracts.DAY_S
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One side of a ratio: rows counted, or an expression summed, over one contract table.
+
+    Attributes:
+        table: The contract table.
+        where: Which rows take part.
+        of: What is summed; empty where rows are counted.
+        scale: Whole number that a summed fraction is multiplied by before it is rounded, so that sums stay whole.
+    """
+
+    table: str = "contacts"
+    where: str = "true"
+    of: str = ""
+    scale: int = 1
+
+    def checked(self, tables: Mapping[str, contracts.Table]) -> tuple[Expression, Expression | None]:
+        """Parse both expressions against the table.
+
+        Raises:
+            ExpressionError: One of them is not allowed.
+        """
+        table = tables[self.table]
+        if self.table == "contacts":
+            table = replace(table, columns=(*table.columns, NEXT_CONTACT))
+        return parse(self.where, table), parse(self.of, table) if self.of else None
+
+    def columns(self, tables: Mapping[str, contracts.Table]) -> tuple[str, ...]:
+        """The contract columns that it reads."""
+        where, of = self.checked(tables)
+        names = set(where.columns) | set(of.columns if of else ())
+        if NEXT_CONTACT.name in names:
+            names = names - {NEXT_CONTACT.name} | {"customer_id", "reason", "offered_at"}
+        return tuple(sorted(names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A measure with both its sides and what a reader must know of it.
+
+    Attributes:
+        key: Its name in the register.
+        about: What it measures, as a phrase.
+        kind: `share` (rows of rows), `mean` (a sum per row), `rate` (events per thousand), `ratio` (sums without
+            squares, from interval counts), or `percentile` (of the expression above the line).
+        unit: The unit of the value.
+        better: Which way is better, unless the register says otherwise.
+        numerator: What is summed above the line.
+        denominator: What is summed below it.
+        quantile: Which quantile a percentile is, between 0 and 1.
+        settle_days: Days after which a row no longer changes the figure; younger periods are provisional.
+        excluded: What is left out, in words.
+        trap: What commonly goes wrong with it.
+        source: Where the formula comes from.
+    """
+
+    key: str
+    about: str
+    kind: Kind
+    unit: Unit
+    better: Better
+    numerator: Side
+    denominator: Side
+    quantile: float | None = None
+    settle_days: int = 0
+    excluded: str = ""
+    trap: str = ""
+    source: str
+
+    @property
+    def factor(self) -> float:
+        """What the ratio of the two sums is multiplied by to be in the unit."""
+        return (1000.0 if self.unit == "per_1000" else 1.0) * self.denominator.scale / self.numerator.scale
+
+
+_ANSWERED = "outcome = 'answered'"
+_ABANDONED = "outcome = 'abandoned'"
+_OFFERED = "outcome in ('answered', 'abandoned')"
+_VARIANTS = {
+    # numerator, denominator; T threshold, B_s short abandons
+    "SL1": ("({a} or {b}) and wait_s <= {t}", "{o}"),
+    "SL2": ("{a} and wait_s <= {t}", "{a}"),
+    "SL3": ("{a} and wait_s <= {t}", "{o}"),
+    "SL4": ("{a} and wait_s <= {t}", "{a} or ({b} and wait_s > {t})"),
+    "SL5": ("({a} and wait_s <= {t}) or ({b} and wait_s < {s})", "{o}"),
+    "SL6": ("{a} and wait_s <= {t}", "{a} or ({b} and wait_s >= {s})"),
+}
+_VARIANT_WORDS = {
+    "SL1": "answered or abandoned within the threshold, of all offered",
+    "SL2": "answered within the threshold, of all answered",
+    "SL3": "answered within the threshold, of all offered",
+    "SL4": "answered within the threshold, of all offered less those abandoned within it",
+    "SL5": "answered within the threshold or abandoned early, of all offered",
+    "SL6": "answered within the threshold, of all offered less those abandoned early",
+}
+
+
+def service_level(*, threshold_s: int = 20, variant: str = "SL3", short_s: int = 5, table: str = "contacts") -> Measure:
+    """Share of contacts answered within a threshold, in one of the six published variants.
+
+    Args:
+        threshold_s: The threshold, in seconds; the wait may equal it.
+        variant: `SL1` to `SL6`.
+        short_s: An abandon before so many seconds is short; only SL5 and SL6 use it.
+        table: `contacts`, or `intervals` where only counts at the source's own threshold exist (SL2 and SL3).
+    """
+    if variant not in _VARIANTS:
+        raise RegisterError(f"there is no service-level variant {variant!r}", remedy=nearest(variant, list(_VARIANTS)))
+    if table == "intervals":
+        if variant not in ("SL2", "SL3"):
+            raise RegisterError(
+                f"variant {variant} needs single contacts", remedy="Use SL2 or SL3 with interval counts"
+            )
+        below = "n_answered" if variant == "SL2" else "n_offered"
+        sides = Side(table=table, of="n_in_threshold"), Side(table=table, of=below)
+    else:
+        words = {"a": _ANSWERED, "b": _ABANDONED, "o": _OFFERED, "t": threshold_s, "s": short_s}
+        above, below = (text.format(**words) for text in _VARIANTS[variant])
+        sides = Side(where=above), Side(where=below)
+    return Measure(
+        key="service_level",
+        about=f"{_VARIANT_WORDS[variant]} ({variant}, {threshold_s} s)",
+        kind="share",
+        unit="share",
+        better="up",
+        numerator=sides[0],
+        denominator=sides[1],
+        excluded="contacts that left in the menu, flowed out or took a call-back",
+        trap="the six published variants give six figures; name the variant",
+        source="ICMI and Call Centre Helper, service-level calculations",
+    )
+
+
+def abandon_rate(*, longer_than_s: int = 0, table: str = "contacts") -> Measure:
+    """Share of offered contacts abandoned in queue, optionally only after a number of seconds."""
+    if table == "intervals":
+        sides = Side(table=table, of="n_abandoned"), Side(table=table, of="n_offered")
+    else:
+        after = f" and wait_s > {longer_than_s}" if longer_than_s else ""
+        sides = Side(where=_ABANDONED + after), Side(where=_OFFERED)
+    return Measure(
+        key="abandon_rate",
+        about="abandoned in queue, of all offered" + (f" (after {longer_than_s} s)" if longer_than_s else ""),
+        kind="share",
+        unit="share",
+        better="down",
+        numerator=sides[0],
+        denominator=sides[1],
+        excluded="contacts that left in the menu, flowed out or took a call-back",
+        trap="denominators differ: offered, received, or answered plus abandoned",
+        source="NHS England, NHS 111 Minimum Data Set, statistical notes 2014/15",
+    )
+
+
+def short_abandon_rate(*, short_s: int = 5) -> Measure:
+    """Share of offered contacts abandoned before a few seconds have passed."""
+    return Measure(
+        key="short_abandon_rate",
+        about=f"abandoned within {short_s} s, of all offered",
+        kind="share",
+        unit="share",
+        better="down",
+        numerator=Side(where=f"{_ABANDONED} and wait_s < {short_s}"),
+        denominator=Side(where=_OFFERED),
+        trap="some systems count short calls neither as offered nor as abandoned",
+        source="Cisco and Genesys, reporting definitions",
+    )
+
+
+def answer_rate(*, table: str = "contacts") -> Measure:
+    """Share of offered contacts that were answered."""
+    if table == "intervals":
+        sides = Side(table=table, of="n_answered"), Side(table=table, of="n_offered")
+    else:
+        sides = Side(where=_ANSWERED), Side(where=_OFFERED)
+    return Measure(
+        key="answer_rate",
+        about="answered, of all offered",
+        kind="share",
+        unit="share",
+        better="up",
+        numerator=sides[0],
+        denominator=sides[1],
+        trap="know which exits from the queue the denominator counts",
+        source="ICMI, contact centre metrics",
+    )
+
+
+def asa(*, table: str = "contacts") -> Measure:
+    """Average speed of answer: mean wait of answered contacts, in seconds."""
+    if table == "intervals":
+        sides = (
+            Side(table=table, of="asa_s * n_answered"),
+            Side(table=table, of="n_answered", where="asa_s is not null"),
+        )
+    else:
+        sides = Side(where=_ANSWERED, of="wait_s"), Side(where=_ANSWERED)
+    return Measure(
+        key="asa",
+        about="mean wait of answered contacts",
+        kind="ratio" if table == "intervals" else "mean",
+        unit="s",
+        better="down",
+        numerator=sides[0],
+        denominator=sides[1],
+        trap="falls when callers give up, because abandoned waits do not count",
+        source="ICMI, average speed of answer",
+    )
+
+
+def answer_time_percentile(*, per_cent: int = 90) -> Measure:
+    """Percentile of the wait of answered contacts, in seconds, from whole-second histograms."""
+    if not 1 <= per_cent <= 99:
+        raise RegisterError("parameter 'per_cent' of measure 'answer_time_percentile' must be 1 to 99")
+    return Measure(
+        key="answer_time_percentile",
+        about=f"wait that {per_cent} of 100 answered contacts did not exceed",
+        kind="percentile",
+        unit="s",
+        better="down",
+        numerator=Side(where=_ANSWERED, of="wait_s"),
+        denominator=Side(where=_ANSWERED),
+        quantile=per_cent / 100,
+        trap="percentiles of intervals cannot be averaged; these come from the merged histogram",
+        source="Hyndman and Fan (1996), type 7",
+    )
+
+
+def aht(*, table: str = "contacts") -> Measure:
+    """Average handling time: talk, hold and after-contact work per handled contact, in seconds."""
+    if table == "intervals":
+        sides = Side(table=table, of="handle_s_sum"), Side(table=table, of="n_answered")
+    else:
+        handled = f"{_ANSWERED} and talk_s is not null"
+        work = "talk_s + coalesce(hold_s, 0) + coalesce(acw_s, 0)"
+        sides = Side(where=handled, of=work), Side(where=handled)
+    return Measure(
+        key="aht",
+        about="talk, hold and after-contact work per handled contact",
+        kind="ratio" if table == "intervals" else "mean",
+        unit="s",
+        better="within",
+        numerator=sides[0],
+        denominator=sides[1],
+        trap="a band, not a race: too short is as bad as too long",
+        source="ICMI, average handling time",
+    )
+
+
+def _mean_of(key: str, column: str, about: str, better: Better) -> Measure:
+    handled = f"{_ANSWERED} and {column} is not null"
+    return Measure(
+        key=key,
+        about=about,
+        kind="mean",
+        unit="s",
+        better=better,
+        numerator=Side(where=handled, of=column),
+        denominator=Side(where=handled),
+        source="ICMI, contact centre metrics",
+    )
+
+
+def talk_time() -> Measure:
+    """Mean talk per handled contact, in seconds."""
+    return _mean_of("talk_time", "talk_s", "talk per handled contact", "within")
+
+
+def acw() -> Measure:
+    """Mean after-contact work per handled contact, in seconds."""
+    return _mean_of("acw", "acw_s", "after-contact work per handled contact", "within")
+
+
+def hold_time() -> Measure:
+    """Mean hold per held contact, in seconds."""
+    held = f"{_ANSWERED} and hold_s > 0"
+    return Measure(
+        key="hold_time",
+        about="hold per contact that was held",
+        kind="mean",
+        unit="s",
+        better="down",
+        numerator=Side(where=held, of="hold_s"),
+        denominator=Side(where=held),
+        trap="per held contact, not per handled contact; the parts of AHT do not add up with it",
+        source="ICMI, contact centre metrics",
+    )
+
+
+def _share_of_answered(
+    key: str, where: str, about: str, better: Better, trap: str = "", among: str = "true"
+) -> Measure:
+    return Measure(
+        key=key,
+        about=about,
+        kind="share",
+        unit="share",
+        better=better,
+        numerator=Side(where=f"{_ANSWERED} and ({among}) and ({where})"),
+        denominator=Side(where=f"{_ANSWERED} and ({among})"),
+        trap=trap,
+        source="ICMI, contact centre metrics",
+    )
+
+
+def hold_rate() -> Measure:
+    """Share of handled contacts that were put on hold."""
+    return _share_of_answered("hold_rate", "hold_s > 0", "put on hold, of all handled", "down")
+
+
+def transfer_rate() -> Measure:
+    """Share of handled contacts that were passed on."""
+    return _share_of_answered(
+        "transfer_rate", "transfers > 0", "passed on, of all handled", "down", "blind, consulted and queue transfers"
+    )
+
+
+def escalation_rate() -> Measure:
+    """Share of handled contacts that were escalated."""
+    return _share_of_answered(
+        "escalation_rate",
+        "escalated",
+        "escalated, of all handled",
+        "within",
+        "a low rate can mean too few escalations; it is not good in itself",
+    )
+
+
+def fcr(*, days: int = 7) -> Measure:
+    """First-contact resolution by the repeat method: no contact of the same customer and reason within some days.
+
+    Args:
+        days: The window; the last so many days of the data are provisional.
+    """
+    base = f"{_ANSWERED} and customer_id is not null"
+    return Measure(
+        key="fcr",
+        about=f"not followed by the same customer's contact for the same reason within {days} days",
+        kind="share",
+        unit="share",
+        better="up",
+        numerator=Side(where=f"{base} and (next_contact_s is null or next_contact_s > {days * DAY_S})"),
+        denominator=Side(where=base),
+        settle_days=days,
+        excluded="contacts without a customer",
+        trap="the last days are right-censored: shown as provisional",
+        source="SQM Group, first call resolution",
+    )
+
+
+def identity_validation() -> Measure:
+    """Share of contacts with a disclosure in which identity was validated first."""
+    return replace(
+        _share_of_answered(
+            "identity_validation",
+            "identity_validated",
+            "identity validated before details were disclosed",
+            "up",
+            "not applicable is not a pass",
+            among="disclosure and identity_validated is not null",
+        ),
+        source="OCR, principles of customer service in a contact centre, identity validation",
+    )
+
+
+def csat(*, good: int = 4) -> Measure:
+    """Share of survey answers at or above a score (top-two box of five)."""
+    return Measure(
+        key="csat",
+        about=f"answers of {good} or 5 of 5",
+        kind="share",
+        unit="share",
+        better="up",
+        numerator=Side(table="surveys", where=f"csat >= {good}"),
+        denominator=Side(table="surveys", where="csat is not null"),
+        trap="who did not answer is not in it; print the response rate beside it",
+        source="ICMI, customer satisfaction",
+    )
+
+
+def survey_response_rate() -> Measure:
+    """Share of survey invitations that were answered."""
+    return Measure(
+        key="survey_response_rate",
+        about="answered, of all invitations",
+        kind="share",
+        unit="share",
+        better="up",
+        numerator=Side(table="surveys", where="answered_at is not null"),
+        denominator=Side(table="surveys"),
+        source="ICMI, customer satisfaction",
+    )
+
+
+def qa_score() -> Measure:
+    """Weighted points of call monitoring as a share of those possible, over applicable criteria."""
+    where = "source = 'call_monitoring' and points is not null and max_points is not null"
+    return Measure(
+        key="qa_score",
+        about="weighted points of call monitoring, of those possible",
+        kind="ratio",
+        unit="share",
+        better="up",
+        numerator=Side(table="evaluations", where=where, of="points * coalesce(weight, 1)", scale=100),
+        denominator=Side(table="evaluations", where=where, of="max_points * coalesce(weight, 1)", scale=100),
+        excluded="criteria that did not apply, self and peer evaluations, calibration",
+        trap="a blended score hides critical errors",
+        source="COPC, quality measurement",
+    )
+
+
+def complaints_per_1000() -> Measure:
+    """Complaints received per thousand handled contacts."""
+    return Measure(
+        key="complaints_per_1000",
+        about="complaints per thousand handled contacts",
+        kind="rate",
+        unit="per_1000",
+        better="down",
+        numerator=Side(table="complaints"),
+        denominator=Side(where=_ANSWERED),
+        trap="a rise can be better recording",
+        source="FCA, DISP 1 Annex 1R, complaints in context",
+    )
+
+
+CATALOGUE: dict[str, Callable[..., Measure]] = {
+    function.__name__: function
+    for function in (
+        service_level,
+        abandon_rate,
+        short_abandon_rate,
+        answer_rate,
+        asa,
+        answer_time_percentile,
+        aht,
+        talk_time,
+        acw,
+        hold_time,
+        hold_rate,
+        transfer_rate,
+        escalation_rate,
+        fcr,
+        identity_validation,
+        csat,
+        survey_response_rate,
+        qa_score,
+        complaints_per_1000,
+    )
+}
+
+
+def from_catalogue(name: str, parameters: Mapping[str, Any]) -> Measure:
+    """Make a measure of the catalogue with its parameters.
+
+    Raises:
+        RegisterError: There is no such measure, or it has no such parameter, or the parameter is of another type.
+
+    Examples:
+        >>> from_catalogue("service_level", {"threshold_s": 30, "variant": "SL2"}).about
+        'answered within the threshold, of all answered (SL2, 30 s)'
+    """
+    if name not in CATALOGUE:
+        raise RegisterError(f"there is no measure {name!r} in the catalogue", remedy=nearest(name, list(CATALOGUE)))
+    known = inspect.signature(CATALOGUE[name]).parameters
+    for key, value in parameters.items():
+        if key not in known:
+            options = nearest(key, list(known)) if known else "It takes none"
+            raise RegisterError(f"measure {name!r} has no parameter {key!r}", remedy=options)
+        wanted = type(known[key].default)
+        if type(value) is not wanted:
+            words = {"int": "a whole number", "str": "a text"}[wanted.__name__]
+            raise RegisterError(f"parameter {key!r} of measure {name!r} must be {words}")
+    return CATALOGUE[name](**parameters)

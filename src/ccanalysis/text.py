@@ -1,0 +1,210 @@
+"""Numbers and verdicts in plain words, the same in notebooks, reports and on the command line.
+
+British English, a unit with every number, no jargon. Nothing here computes; it says what is already there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+NO_VALUE = "no data"
+
+STATUS_WORDS = {
+    "met": "Met",
+    "within_tolerance": "Within tolerance",
+    "missed_chance": "Missed, could be chance",
+    "missed_real": "Missed, real",
+    "cannot_meet": "This process cannot meet it",
+    "no_target": "No target",
+    "not_judged": "Not judged",
+}
+VARIATION_WORDS = {
+    "improving": "Improving",
+    "worsening": "Worsening",
+    "higher": "Higher than usual",
+    "lower": "Lower than usual",
+    "common_cause": "No change beyond the usual ups and downs",
+    "not_enough_data": "Not enough history yet",
+}
+ASSURANCE_WORDS = {
+    "hits": "Meets the target reliably",
+    "hit_or_miss": "Sometimes meets the target, sometimes not",
+    "misses": "Misses the target reliably",
+    "none": "No statement about the target",
+}
+RATING_WORDS = {
+    "fit": "Data fit to use",
+    "caution": "Use the data with caution",
+    "not fit": "Data not fit to use",
+    "unknown": "Data not assessed",
+}
+RULE_WORDS = {
+    "outside_limits": "the latest point lies outside the usual range",
+    "trend": "seven points in a row have moved the same way",
+    "two_of_three": "two of the last three points lie close to the limits of the usual range",
+    "shift": "seven points in a row lie on the same side of the average",
+}
+LEVEL_WORDS = {
+    "centre": ("centre", "centres"),
+    "site": ("site", "sites"),
+    "team": ("team", "teams"),
+    "line_manager": ("line manager", "line managers"),
+    "queue": ("queue", "queues"),
+    "channel": ("channel", "channels"),
+    "reason": ("contact reason", "contact reasons"),
+    "agent": ("agent", "agents"),
+}
+
+
+def number(value: float, digits: int = 0) -> str:
+    """Write a number with a comma at thousands.
+
+    Examples:
+        >>> number(10233), number(1234.56, 1)
+        ('10,233', '1,234.6')
+    """
+    return NO_VALUE if _missing(value) else f"{value:,.{digits}f}"
+
+
+def count(n: float, singular: str, plural: str | None = None) -> str:
+    """Write how many there are of a thing.
+
+    Examples:
+        >>> count(1, "team"), count(0, "team"), count(2, "enquiry", "enquiries")
+        ('1 team', 'no teams', '2 enquiries')
+    """
+    many = plural or f"{singular}s"
+    return f"no {many}" if n == 0 else f"{number(n)} {singular if n == 1 else many}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration so that it reads at a glance.
+
+    Examples:
+        >>> duration(73.8), duration(372), duration(11100), duration(0)
+        ('73.8 s', '6 min 12 s', '3 h 05 min', '0.0 s')
+    """
+    if _missing(seconds):
+        return NO_VALUE
+    sign, size = ("-" if seconds < 0 else ""), abs(seconds)
+    if size < 119.95:
+        return f"{sign}{size:.1f} s"
+    whole = round(size)
+    if whole < 3600:
+        return f"{sign}{whole // 60} min {whole % 60:02d} s"
+    minutes = round(size / 60)
+    return f"{sign}{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def value(amount: float, unit: str) -> str:
+    """Write a value of a KPI with its unit.
+
+    Examples:
+        >>> value(0.8124, "share"), value(4.2, "per_1000"), value(float("nan"), "s")
+        ('81.2%', '4.20 per 1,000', 'no data')
+    """
+    if _missing(amount):
+        return NO_VALUE
+    if unit == "share":
+        return f"{100 * amount:.1f}%"
+    if unit == "s":
+        return duration(amount)
+    if unit == "per_1000":
+        return f"{amount:,.2f} per 1,000"
+    return f"{amount:,.1f}" + (" points" if unit == "points" else "")
+
+
+def target(low: float, high: float, better: str, unit: str) -> str:
+    """Write a target with its direction.
+
+    Examples:
+        >>> target(0.8, float("nan"), "up", "share"), target(360, 480, "within", "s")
+        ('at least 80.0%', '6 min 00 s to 8 min 00 s')
+    """
+    if _missing(low):
+        return "no target"
+    if better == "within":
+        return f"{value(low, unit)} to {value(high, unit)}"
+    return f"{'at least' if better == 'up' else 'at most'} {value(low, unit)}"
+
+
+def difference(amount: float, unit: str) -> str:
+    """Write the size of a difference; shares differ in percentage points.
+
+    Examples:
+        >>> difference(-0.031, "share"), difference(12, "s")
+        ('3.1 percentage points', '12.0 s')
+    """
+    size = abs(amount)
+    return f"{100 * size:.1f} percentage points" if unit == "share" else value(size, unit)
+
+
+def listed(items: list[str]) -> str:
+    """Join items as a sentence does.
+
+    Examples:
+        >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
+        ('a', 'a and b', 'a, b and c')
+    """
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + (f" and {items[-1]}" if items else "")
+
+
+def level(name: str, n: float = 1, names: Mapping[str, str] | None = None) -> str:
+    """Return what a level is called, in this centre's own words where it has some."""
+    if names and name in names:
+        return names[name] if n == 1 else f"{names[name]}s"
+    return LEVEL_WORDS[name][0 if n == 1 else 1]
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """Write the interval of a verdict, or nothing where there is none."""
+    if _missing(row["ci_low"]) or _missing(row["ci_high"]):
+        return ""
+    return (
+        f"likely between {value(row['ci_low'], row['unit_of_value'])} and {value(row['ci_high'], row['unit_of_value'])}"
+    )
+
+
+def verdict(row: Mapping[str, Any], *, period: str, who: str | None = None) -> str:
+    """Say a verdict in one or two sentences: value, n, interval, target, and what it means.
+
+    Args:
+        row: A row of the verdicts frame with `name`, `unit_of_value` and `better` beside it.
+        period: The period in words.
+        who: What to call the unit; the unit's own name when not given.
+    """
+    unit = row["unit_of_value"]
+    name = who or ("The centre" if row["level"] == "centre" else str(row["unit"]))
+    if _missing(row["value"]):
+        return f"{name}: {row['name']} has no data in {period}."
+    around = interval(row)
+    evidence = f"n {number(row['n'])}" + (f", {around}" if around else "")
+    text = f"{name}: {row['name']} was {value(row['value'], unit)} in {period} ({evidence})"
+    aim = target(row["target"], row["target_high"], row["better"], unit)
+    text += "." if aim == "no target" else f"; the target is {aim}."
+    return f"{text} {meaning(row)}".strip()
+
+
+def meaning(row: Mapping[str, Any]) -> str:
+    """Say what a status means for action, without jargon."""
+    status = row["status"]
+    if status == "not_judged":
+        return f"Not judged: {'; '.join(row['reasons']) or 'too little data'}."
+    sentence = {
+        "met": "Met.",
+        "within_tolerance": "Just short of it, within the agreed tolerance.",
+        "missed_chance": "Missed, but this could be chance: do not act on this one figure.",
+        "missed_real": "Missed, and the shortfall is real.",
+        "cannot_meet": "Missed, as nearly always: the way of working cannot meet this target, so change it or the target.",
+        "no_target": "",
+    }[status]
+    if status == "met" and not row["certain"]:
+        sentence = "Met, though only just: a miss cannot be ruled out."
+    change = {"improving": "It is improving.", "worsening": "It is getting worse."}.get(row["variation"], "")
+    return " ".join(part for part in (sentence, change) if part)
+
+
+def _missing(amount: Any) -> bool:
+    return amount is None or (isinstance(amount, float) and math.isnan(amount))

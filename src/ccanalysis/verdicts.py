@@ -1,0 +1,390 @@
+"""Verdicts: KPI x unit x period -> one verdict with its reasons.
+
+A verdict joins the target in force then, the tolerance, the interval, the process's own variation, whether there is
+enough data, and how far the data can be believed. `docs/explanation/verdicts.md` says it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccanalysis import text
+from ccanalysis.kpis.components import Components
+from ccanalysis.kpis.register import Kpi
+from ccanalysis.periods import Period
+from ccanalysis.statistics import intervals, spc
+
+# Points from which the limits of a chart may be used, and from which its run rules may.
+# NHS England, Making Data Count: limits from 13 points; NHS England South West: SPC from 10.
+FULL_BASELINE = 13
+SHORT_BASELINE = 10
+# Lag-1 autocorrelation above which the limits of an XmR chart are too narrow.
+HIGH_AUTOCORRELATION = 0.3
+_Z95 = 1.959963985
+_D2 = 1.128
+_EPSILON = 1e-9
+
+SERIES_COLUMNS = [
+    "kpi",
+    "level",
+    "unit",
+    "period",
+    "numerator",
+    "denominator",
+    "n",
+    "value",
+    "ci_low",
+    "ci_high",
+    "target",
+    "target_high",
+    "tolerance",
+    "centre",
+    "lower",
+    "upper",
+    "rule",
+    "point",
+    "excluded",
+    "rating",
+]
+
+
+def series(
+    components: Components, kpis: Sequence[Kpi], periods: Sequence[Period], ratings: pd.DataFrame
+) -> pd.DataFrame:
+    """Turn components into values with intervals, targets, limits and marks, one row per unit and period.
+
+    Args:
+        components: Both sides of every KPI.
+        kpis: The KPIs.
+        periods: All periods of the look-back, the oldest first; one without a row becomes a gap.
+        ratings: The gate: `kpi`, `level`, `unit`, `period` (a label), `rating`.
+
+    Returns:
+        Columns `SERIES_COLUMNS`, sorted; `period` is the period's label.
+    """
+    frames = [
+        _kpi_series(components, kpi, list(periods), ratings[ratings["kpi"] == kpi.id])
+        for kpi in kpis
+        if (components.sums["kpi"] == kpi.id).any()
+    ]
+    if not frames:
+        return pd.DataFrame(columns=SERIES_COLUMNS)
+    return pd.concat(frames, ignore_index=True)[SERIES_COLUMNS]
+
+
+def _kpi_series(components: Components, kpi: Kpi, periods: list[Period], ratings: pd.DataFrame) -> pd.DataFrame:
+    starts = {period.start: period.label for period in periods}
+    own = components.sums[components.sums["kpi"] == kpi.id]
+    own = own[own["period"].isin(starts)].assign(period=lambda frame: frame["period"].map(starts))
+    units = own[["level", "unit"]].drop_duplicates()
+    labels = pd.DataFrame({"period": [period.label for period in periods], "order": range(len(periods))})
+    grid = units.merge(labels, how="cross").merge(own.drop(columns="kpi"), how="left", on=["level", "unit", "period"])
+    grid = grid.sort_values(["level", "unit", "order"], ignore_index=True).assign(kpi=kpi.id)
+    _add_values(grid, kpi, components.histograms, starts)
+    _add_targets(grid, kpi, periods)
+    grid["rating"] = _ratings(grid, ratings)
+    _add_limits(grid, kpi, periods)
+    if kpi.measure.kind == "ratio":
+        spread = (grid["upper"] - grid["lower"]) / 6 * (3 / 2.66) * (1 / _D2) * 2.66 / 3 * _D2
+        grid["ci_low"], grid["ci_high"] = grid["value"] - _Z95 * spread, grid["value"] + _Z95 * spread
+    return grid
+
+
+def _add_values(grid: pd.DataFrame, kpi: Kpi, histograms: pd.DataFrame, starts: dict[date, str]) -> None:
+    above = grid["numerator"].to_numpy(dtype=float)
+    below = grid["denominator"].to_numpy(dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        grid["value"] = above / below * kpi.measure.factor
+    grid["n"] = grid["n"].astype(float)
+    kind = kpi.measure.kind
+    low = high = np.full(len(grid), np.nan)
+    if kind == "share":
+        possible = (above >= 0) & (above <= below)
+        around = intervals.wilson(np.where(possible, above, np.nan), np.where(possible, below, np.nan))
+        low, high = np.asarray(around.low), np.asarray(around.high)
+    elif kind == "mean":
+        around = intervals.mean_from_sums(above, grid["squares"].to_numpy(dtype=float), grid["n"].to_numpy())
+        low, high = (
+            np.maximum(np.asarray(around.low) * kpi.measure.factor, 0),
+            np.asarray(around.high) * kpi.measure.factor,
+        )
+    elif kind == "rate":
+        around = intervals.byar(above, below)
+        low, high = np.asarray(around.low) * kpi.measure.factor, np.asarray(around.high) * kpi.measure.factor
+    elif kind == "percentile":
+        found = _percentiles(histograms[histograms["kpi"] == kpi.id], kpi.measure.quantile or 0.5, starts)
+        joined = grid[["level", "unit", "period"]].merge(found, how="left", on=["level", "unit", "period"])
+        grid["value"] = joined["value"].to_numpy()
+        low, high = joined["low"].to_numpy(), joined["high"].to_numpy()
+    grid["ci_low"], grid["ci_high"] = low, high
+
+
+def _percentiles(histogram: pd.DataFrame, share: float, starts: dict[date, str]) -> pd.DataFrame:
+    """Quantile (type 7) and its order-statistic interval from whole-second histograms."""
+    rows = []
+    for (level, unit, start), group in histogram.groupby(["level", "unit", "period"], sort=False, observed=True):
+        if start in starts:
+            values = np.repeat(group["bin"].to_numpy(dtype=float), group["n"].to_numpy(dtype=int))
+            around = intervals.quantile_order(values, share)
+            rows.append((level, unit, starts[start], float(np.quantile(values, share)), around.low, around.high))
+    return pd.DataFrame(rows, columns=["level", "unit", "period", "value", "low", "high"])
+
+
+def _add_targets(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
+    """Judge each period by the target that was in force on its last day."""
+    wanted: dict[tuple[str, str], tuple[float, float, float]] = {}
+    for period in periods:
+        target = kpi.target_on(period.shift(1).start)
+        for level in kpi.levels:
+            bound = target.at(level) if target else None
+            low, high = bound if isinstance(bound, tuple) else (bound, None)
+            wanted[level, period.label] = (
+                np.nan if low is None else low,
+                np.nan if high is None else high,
+                target.tolerance if target else 0.0,
+            )
+    found = [wanted[key] for key in zip(grid["level"], grid["period"], strict=True)]
+    grid["target"], grid["target_high"], grid["tolerance"] = (np.array(column) for column in zip(*found, strict=True))
+
+
+def _ratings(grid: pd.DataFrame, ratings: pd.DataFrame) -> pd.Series:
+    """Give each figure the rating of its own unit, or of the centre where the gate has none of that level."""
+    own = ratings.set_index(["level", "unit", "period"])["rating"]
+    centre = ratings[ratings["level"] == "centre"].set_index("period")["rating"]
+    keys = pd.MultiIndex.from_frame(grid[["level", "unit", "period"]])
+    found = own[~own.index.duplicated()].reindex(keys).to_numpy()
+    fallback = grid["period"].map(centre).to_numpy()
+    return pd.Series(np.where(pd.isna(found), fallback, found), index=grid.index).fillna("unknown")
+
+
+def _add_limits(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
+    """Draw one XmR chart per unit; periods whose data are not fit are shown but set no limit."""
+    shape = (len(grid) // len(periods), len(periods))
+    values = grid["value"].to_numpy(dtype=float).reshape(shape)
+    excluded = (grid["rating"] == "not fit").to_numpy().reshape(shape)
+    positions = []
+    for day, _ in kpi.rebase:
+        at = next((i for i, period in enumerate(periods) if period.start <= day < period.end), None)
+        if at:
+            positions.append(at)
+    better = {"up": "up", "down": "down", "within": "neither"}[kpi.better]
+    charts = spc.xmr_many(values, better=better, rebase=positions, exclude=excluded)
+    names = np.array(["", *charts.rule_names], dtype=object)
+    points = np.array(spc.POINT_TYPES, dtype=object)
+    grid["centre"], grid["lower"], grid["upper"] = charts.centre.ravel(), charts.lower.ravel(), charts.upper.ravel()
+    grid["rule"], grid["point"] = names[charts.rule.ravel()], points[charts.point.ravel()]
+    grid["excluded"] = excluded.ravel()
+    grid["part"], grid["n_baseline"] = charts.part.ravel(), charts.n_baseline.ravel()
+
+
+def shortfall(value: Any, low: Any, high: Any, better: str) -> Any:
+    """How far a value is on the wrong side of its target, in the unit of the value; 0 where it meets it.
+
+    Examples:
+        >>> float(shortfall(0.75, 0.8, float("nan"), "up")), float(shortfall(500, 360, 480, "within"))
+        (0.050000000000000044, 20.0)
+    """
+    if better == "up":
+        return np.maximum(low - value, 0.0)
+    if better == "down":
+        return np.maximum(value - low, 0.0)
+    return np.maximum(np.maximum(low - value, value - high), 0.0)
+
+
+def judge(
+    frame: pd.DataFrame,
+    kpis: Sequence[Kpi],
+    period: Period,
+    ratings: pd.DataFrame,
+    *,
+    last_day: date | None = None,
+) -> pd.DataFrame:
+    """Give each KPI and unit its verdict for one period.
+
+    Args:
+        frame: What `series` returned for periods up to this one.
+        kpis: The KPIs.
+        period: The period to judge.
+        ratings: The gate, with `reasons` beside `rating`.
+        last_day: Last local day in the data, for figures that settle later.
+
+    Returns:
+        One row per KPI, level and unit: `kpi, name, level, unit, period, numerator, denominator, n, value, ci_low,
+        ci_high, target, target_high, tolerance, status, certain, variation, assurance, hit_rate, data, reasons`
+        and what charts and sentences need besides.
+    """
+    rows: list[dict[str, Any]] = []
+    reasons = _gate_reasons(ratings, period)
+    for kpi in kpis:
+        own = frame[frame["kpi"] == kpi.id]
+        for (level, unit), line in own.groupby(["level", "unit"], sort=False, observed=True):
+            rows.append(_verdict(kpi, str(level), str(unit), line, period, reasons, last_day))
+    return pd.DataFrame(rows)
+
+
+def _gate_reasons(ratings: pd.DataFrame, period: Period) -> dict[tuple[str, str, str], tuple[str, ...]]:
+    now = ratings[ratings["period"] == period.label]
+    keys = zip(now["kpi"], now["level"], now["unit"], strict=True)
+    return dict(zip(keys, (tuple(reasons) for reasons in now["reasons"]), strict=True))
+
+
+def _verdict(
+    kpi: Kpi,
+    level: str,
+    unit: str,
+    line: pd.DataFrame,
+    period: Period,
+    gate: dict[tuple[str, str, str], tuple[str, ...]],
+    last_day: date | None,
+) -> dict[str, Any]:
+    latest = line[line["period"] == period.label].iloc[-1]
+    value, low, high = float(latest["value"]), float(latest["target"]), float(latest["target_high"])
+    usable = line["value"].notna() & ~line["excluded"]
+    baseline = int((usable & (line["part"] == latest["part"])).sum())
+    reasons = list(gate.get((kpi.id, level, unit)) or gate.get((kpi.id, "centre", "centre")) or ())
+    experimental = not kpi.approval.covers(period.start)
+    provisional = last_day is not None and kpi.measure.settle_days > (last_day - period.start).days - period.days + 1
+    if provisional:
+        reasons.append(f"provisional: it settles {kpi.measure.settle_days} days after the period")
+    if experimental:
+        reasons.append("experimental: the KPI is not approved for this period")
+    variation, rules = _variation(latest, baseline, kpi)
+    assurance, hit_rate = _assurance(line, latest, baseline, kpi)
+    status, certain, why = _status(kpi, latest, baseline, assurance, variation)
+    previous = line[line["period"] < period.label]["value"].tail(1)
+    series = line.loc[usable, "value"].to_numpy(dtype=float)
+    if len(series) >= FULL_BASELINE and np.nan_to_num(spc.autocorrelation(series)) > HIGH_AUTOCORRELATION:
+        reasons.append("successive periods resemble each other, so the usual range may be drawn too narrow")
+    return {
+        "kpi": kpi.id,
+        "name": kpi.name,
+        "level": level,
+        "unit": unit,
+        "period": period.label,
+        "numerator": float(latest["numerator"]),
+        "denominator": float(latest["denominator"]),
+        "n": float(latest["n"]),
+        "value": value,
+        "ci_low": float(latest["ci_low"]),
+        "ci_high": float(latest["ci_high"]),
+        "target": low,
+        "target_high": high,
+        "tolerance": float(latest["tolerance"]),
+        "status": status,
+        "certain": certain,
+        "variation": variation,
+        "rules": rules,
+        "assurance": assurance,
+        "hit_rate": hit_rate,
+        "data": latest["rating"],
+        "reasons": tuple([*why, *reasons]),
+        "unit_of_value": kpi.measure.unit,
+        "better": kpi.better,
+        "centre": float(latest["centre"]),
+        "lower": float(latest["lower"]),
+        "upper": float(latest["upper"]),
+        "n_baseline": baseline,
+        "previous": float(previous.iloc[0]) if len(previous) else np.nan,
+        "experimental": experimental,
+        "provisional": provisional,
+    }
+
+
+def _variation(latest: pd.Series, baseline: int, kpi: Kpi) -> tuple[str, str]:
+    if baseline < SHORT_BASELINE or np.isnan(latest["value"]):
+        return "not_enough_data", ""
+    rule = str(latest["rule"])
+    if rule == "outside_limits" and baseline < FULL_BASELINE:
+        return "not_enough_data", ""
+    point = str(latest["point"])
+    if point == "common_cause":
+        return "common_cause", ""
+    word = {
+        "improvement": "improving",
+        "concern": "worsening",
+        "neutral": "higher" if point.endswith("high") else "lower",
+    }[point.split("_")[0]]
+    return word, rule
+
+
+def _assurance(line: pd.DataFrame, latest: pd.Series, baseline: int, kpi: Kpi) -> tuple[str, float]:
+    """Hold the limits against the target, and count how often it was met; both sides of a band must hold."""
+    part = line[(line["part"] == latest["part"]) & line["value"].notna() & ~line["excluded"]]
+    short = shortfall(part["value"], part["target"], part["target_high"], kpi.better)
+    judged = part["target"].notna()
+    hit_rate = float((short[judged] <= _EPSILON).mean()) if judged.any() else np.nan
+    target, high = float(latest["target"]), float(latest["target_high"])
+    if baseline < FULL_BASELINE or np.isnan(target) or np.isnan(latest["lower"]):
+        return "none", hit_rate
+    lower, upper = float(latest["lower"]), float(latest["upper"])
+    constant = upper - lower <= _EPSILON * max(abs(upper), 1.0)
+    floor = target if kpi.better != "down" else -np.inf
+    ceiling = {"up": np.inf, "down": target, "within": high}[kpi.better]
+    reach = _EPSILON * max(abs(upper), 1.0) * (1 if constant else 0)
+    if lower >= floor - reach and upper <= ceiling + reach:
+        return "hits", hit_rate
+    if upper < floor - reach or lower > ceiling + reach:
+        return "misses", hit_rate
+    return "hit_or_miss", hit_rate
+
+
+def _status(kpi: Kpi, latest: pd.Series, baseline: int, assurance: str, variation: str) -> tuple[str, bool, list[str]]:
+    """Judge the value against its target.
+
+    A miss is called real only where the whole interval lies beyond target and tolerance, and the process agrees: it
+    has changed for the worse, or its usual level misses the target too, or there is too little history to say.
+    """
+    value, n = float(latest["value"]), float(latest["n"])
+    if np.isnan(value):
+        return "not_judged", False, ["there is no data for this period"]
+    if latest["rating"] in ("not fit", "unknown"):
+        word = text.RATING_WORDS[latest["rating"]].lower()
+        return "not_judged", False, [word]
+    if n < kpi.minimum_n:
+        return "not_judged", False, [f"only {text.number(n)} cases, and at least {kpi.minimum_n} are needed"]
+    target, high, tolerance = float(latest["target"]), float(latest["target_high"]), float(latest["tolerance"])
+    if np.isnan(target):
+        return "no_target", False, []
+    low_end, high_end = float(latest["ci_low"]), float(latest["ci_high"])
+    known = not (np.isnan(low_end) or np.isnan(high_end))
+    worst = max(shortfall(low_end, target, high, kpi.better), shortfall(high_end, target, high, kpi.better))
+    best = (
+        0.0
+        if not known or _reaches(low_end, high_end, target, high, kpi.better)
+        else min(shortfall(low_end, target, high, kpi.better), shortfall(high_end, target, high, kpi.better))
+    )
+    short = float(shortfall(value, target, high, kpi.better))
+    if short <= _EPSILON:
+        return "met", bool(known and worst <= _EPSILON), []
+    if short <= tolerance + _EPSILON:
+        return "within_tolerance", False, []
+    if not known:
+        return "missed_chance", False, ["no interval can be given for this figure yet"]
+    if best <= tolerance + _EPSILON:
+        return "missed_chance", False, ["the interval reaches the target or its tolerance"]
+    if assurance == "misses":
+        return "cannot_meet", True, []
+    usual = float(shortfall(float(latest["centre"]), target, high, kpi.better))
+    if baseline >= SHORT_BASELINE and variation != "worsening" and usual <= _EPSILON:
+        off_band = kpi.better == "within" and variation in ("higher", "lower")
+        if not off_band:
+            return (
+                "missed_chance",
+                False,
+                ["the usual level meets the target, and this period is within the usual ups and downs"],
+            )
+    return "missed_real", True, []
+
+
+def _reaches(low_end: float, high_end: float, target: float, high: float, better: str) -> bool:
+    """Tell whether some value of an interval meets the target."""
+    if better == "up":
+        return high_end >= target
+    if better == "down":
+        return low_end <= target
+    return low_end <= high and high_end >= target
