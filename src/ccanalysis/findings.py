@@ -1,0 +1,267 @@
+"""Findings: verdicts -> what to improve first, what to recognise, who needs support, which targets to review.
+
+Nothing is ranked on noise: a finding says "act" only where a miss is real, where it survives the correction for the
+number of comparisons made, and where the gap that is left after shrinking towards peers is not nil.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ccanalysis import text
+from ccanalysis.kpis.register import Kpi
+from ccanalysis.periods import Period
+from ccanalysis.statistics import comparison, shrinkage
+from ccanalysis.verdicts import FULL_BASELINE, shortfall
+
+# Share of false findings that is accepted among those called "act".
+FALSE_DISCOVERY = 0.10
+_SUM_OF_TWO_TAILS = 2 * 1.959963985
+_MISSED = ("missed_real", "cannot_meet", "missed_chance")
+_CUSTOMER_LEVELS = ("site", "team", "queue", "channel", "reason")
+COLUMNS = [
+    "kind",
+    "tier",
+    "kpi",
+    "name",
+    "level",
+    "unit",
+    "period",
+    "status",
+    "value",
+    "target",
+    "gap",
+    "gap_shrunk",
+    "n",
+    "impact",
+    "impact_low",
+    "q_value",
+    "reliability",
+    "effect",
+    "comparisons",
+    "sentence",
+    "action",
+]
+_KINDS = ("data", "improve", "system", "worsening", "recognise", "development", "review_target")
+
+
+def findings(verdicts: pd.DataFrame, kpis: Sequence[Kpi], period: Period) -> pd.DataFrame:
+    """Order what follows from the verdicts of one period by certainty and effect.
+
+    Args:
+        verdicts: What `verdicts.judge` returned for the period.
+        kpis: The KPIs.
+        period: The period.
+
+    Returns:
+        One row per finding with the columns `COLUMNS`. `tier` is `act`, `watch` or `note`; `impact` is the shrunken
+        gap times the volume, in contacts, seconds or events; `effect` is the same in contacts' worth, by which rows
+        of one tier are ordered. `comparisons` says how many units were compared.
+    """
+    rows: list[dict[str, Any]] = []
+    judged = verdicts[~verdicts["experimental"]] if len(verdicts) else verdicts
+    for kpi in kpis:
+        own = judged[judged["kpi"] == kpi.id] if len(judged) else judged
+        if own.empty:
+            continue
+        compared = _compared(own, kpi)
+        rows += _data(own, period)
+        rows += _improvements(compared, kpi, period)
+        rows += _signals(own, kpi, period)
+        rows += _targets(own, kpi, period)
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    order = {"act": 0, "watch": 1, "note": 2}
+    frame["_tier"], frame["_kind"] = frame["tier"].map(order), frame["kind"].map(_KINDS.index)
+    frame = frame.sort_values(["_tier", "_kind", "effect", "kpi", "unit"], ascending=[True, True, False, True, True])
+    return frame.drop(columns=["_tier", "_kind"]).reset_index(drop=True)
+
+
+def changes(verdicts: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """List the KPIs and units whose status or variation is another than in the period before.
+
+    Returns:
+        `kpi, name, level, unit, status_before, status, variation_before, variation`.
+    """
+    keys = ["kpi", "level", "unit"]
+    if verdicts.empty or before.empty:
+        return pd.DataFrame(columns=["name", *keys, "status_before", "status", "variation_before", "variation"])
+    joined = verdicts.merge(before[[*keys, "status", "variation"]], on=keys, suffixes=("", "_before"))
+    moved = (joined["status"] != joined["status_before"]) | (joined["variation"] != joined["variation_before"])
+    return joined.loc[moved, ["name", *keys, "status_before", "status", "variation_before", "variation"]]
+
+
+def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
+    """Add p- and q-values against the target and gaps shrunken to peers, level by level."""
+    parts = []
+    for _, group in own.groupby("level", sort=False):
+        part = group.copy()
+        usable = ~part["status"].isin(["not_judged", "no_target"]) & part["value"].notna()
+        part["p_value"] = np.where(usable, _p_values(part, kpi), np.nan)
+        part["q_value"] = comparison.benjamini_hochberg(part["p_value"].to_numpy())
+        part["comparisons"] = int(usable.sum())
+        shrunk, low, reliability = _shrunken(part, kpi, usable.to_numpy())
+        part["shrunk"], part["reliability"] = shrunk, reliability
+        part["gap"] = shortfall(part["value"], part["target"], part["target_high"], kpi.better)
+        part["gap_shrunk"] = shortfall(shrunk, part["target"], part["target_high"], kpi.better)
+        part["gap_low"] = shortfall(low, part["target"], part["target_high"], kpi.better)
+        part["volume"] = part["n"] / (1000.0 if kpi.measure.unit == "per_1000" else 1.0)
+        part["impact"], part["impact_low"] = part["gap_shrunk"] * part["volume"], part["gap_low"] * part["volume"]
+        size = part["value"].abs().where(part["value"].abs() > 0, np.nan)
+        part["effect"] = part["impact"] / size if kpi.measure.unit == "s" else part["impact"]
+        parts.append(part)
+    return pd.concat(parts)
+
+
+def _p_values(part: pd.DataFrame, kpi: Kpi) -> np.ndarray:
+    """One-sided p-value of a miss; exact where the two sides are counts, else from the interval."""
+    target = part["target"].to_numpy(dtype=float)
+    above, below = part["numerator"].to_numpy(dtype=float), part["denominator"].to_numpy(dtype=float)
+    if kpi.measure.kind == "share" and kpi.better != "within":
+        test = comparison.proportion_below_target if kpi.better == "up" else comparison.proportion_above_target
+        possible = (above <= below) & ~np.isnan(target)
+        return np.where(possible, test(*(np.where(possible, x, 0.0) for x in (above, below, target))), np.nan)
+    if kpi.measure.kind == "rate" and kpi.better == "down":
+        known = ~np.isnan(target)
+        return np.where(
+            known,
+            comparison.count_above_target(above, below, np.where(known, target, 1.0) / kpi.measure.factor),
+            np.nan,
+        )
+    error = (part["ci_high"] - part["ci_low"]).to_numpy(dtype=float) / _SUM_OF_TWO_TAILS
+    value, high = part["value"].to_numpy(dtype=float), part["target_high"].to_numpy(dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        under, over = stats.norm.cdf((value - target) / error), stats.norm.sf((value - target) / error)
+        if kpi.better == "up":
+            return under
+        if kpi.better == "down":
+            return over
+        return 2 * np.minimum(np.minimum(under, stats.norm.sf((value - high) / error)), 0.5)
+
+
+def _shrunken(part: pd.DataFrame, kpi: Kpi, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw each value towards its peers; the second array is the 80 % end on the good side of it."""
+    value = part["value"].to_numpy(dtype=float)
+    error = (part["ci_high"] - part["ci_low"]).to_numpy(dtype=float) / _SUM_OF_TWO_TAILS
+    usable = usable & ~np.isnan(error) & (error > 0)
+    shrunk, reliability = value.copy(), np.full(len(part), np.nan)
+    low, high = value - 1.2816 * error, value + 1.2816 * error
+    if usable.sum() >= 3:
+        if kpi.measure.kind == "share":
+            peers = shrinkage.beta_binomial(
+                part["numerator"].to_numpy()[usable], part["denominator"].to_numpy()[usable]
+            )
+        else:
+            peers = shrinkage.normal_normal(value[usable], error[usable])
+        shrunk[usable], reliability[usable] = peers.value, peers.reliability
+        low[usable], high[usable] = peers.low_80, peers.high_80
+    if kpi.better == "up":
+        return shrunk, high, reliability
+    if kpi.better == "down":
+        return shrunk, low, reliability
+    above = value > part["target_high"].to_numpy(dtype=float)
+    return shrunk, np.where(above, low, high), reliability
+
+
+def _finding(row: pd.Series, kind: str, tier: str, sentence: str, action: str) -> dict[str, Any]:
+    return {
+        **{column: row.get(column, np.nan) for column in COLUMNS},
+        "effect": float(np.nan_to_num(row.get("effect", 0.0))),
+        "kind": kind,
+        "tier": tier,
+        "sentence": sentence,
+        "action": action,
+    }
+
+
+def _data(own: pd.DataFrame, period: Period) -> list[dict[str, Any]]:
+    """Say first where a figure of the whole centre cannot be judged because of its data."""
+    blocked = own[(own["level"] == "centre") & own["data"].isin(["not fit", "unknown"])]
+    return [
+        _finding(
+            row,
+            "data",
+            "act",
+            f"{row['name']} cannot be judged in {period.text}: {'; '.join(row['reasons'])}.",
+            "Have the export corrected; see the data-quality report.",
+        )
+        for _, row in blocked.iterrows()
+    ]
+
+
+def _improvements(compared: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for level, part in compared.groupby("level", sort=False):
+        missed = part[part["status"].isin(["missed_real", "cannot_meet"])]
+        if level in ("centre", "line_manager") or missed.empty:
+            continue
+        if level != "agent" and _is_system(part):
+            rows.append(_system(compared, kpi, str(level), part, period))
+            continue
+        for _, row in missed.iterrows():
+            certain = row["q_value"] <= FALSE_DISCOVERY and row["impact_low"] > 0
+            comparable = not (level == "agent" and row["reliability"] < 0.7)
+            tier = "act" if certain and comparable else "watch"
+            kind = "development" if level == "agent" else "improve"
+            rows.append(_finding(row, kind, tier, text.verdict(row, period=period.text), kpi.action_after_review))
+    return rows
+
+
+def _is_system(part: pd.DataFrame) -> bool:
+    """Tell whether all units miss the target with nothing but common cause: then the system is the finding."""
+    judged = part[~part["status"].isin(["not_judged", "no_target"])]
+    if len(judged) < 3:
+        return False
+    return bool(judged["status"].isin(_MISSED).all() and (judged["variation"] == "common_cause").all())
+
+
+def _system(compared: pd.DataFrame, kpi: Kpi, level: str, part: pd.DataFrame, period: Period) -> dict[str, Any]:
+    centre = compared[compared["level"] == "centre"]
+    row = (centre if len(centre) else part).iloc[0].copy()
+    row["effect"] = float(part["effect"].sum())
+    sentence = (
+        f"All {len(part)} {text.level(level, 2)} miss the target for {row['name']}, and none stands out: "
+        "the cause lies in how the work is organised, not with one of them."
+    )
+    return _finding(row, "system", "act", sentence, kpi.action_after_review)
+
+
+def _signals(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
+    """Recognise good performance by signal, not by rank; warn of a worsening before the target is missed."""
+    rows = []
+    wanted = own[own["level"].isin(("centre", *_CUSTOMER_LEVELS)) & ~own["status"].isin(["not_judged"])]
+    for _, row in wanted.iterrows():
+        why = text.RULE_WORDS.get(row["rules"], "")
+        if row["variation"] == "improving":
+            sentence = f"{text.verdict(row, period=period.text)} The change is real: {why}."
+            rows.append(
+                _finding(
+                    row, "recognise", "note", sentence, "Say so to the people concerned, and find out what they did."
+                )
+            )
+        elif row["variation"] == "worsening" and row["status"] not in ("missed_real", "cannot_meet"):
+            sentence = f"{text.verdict(row, period=period.text)} The change is real: {why}."
+            rows.append(
+                _finding(row, "worsening", "watch", sentence, "Find out what changed before the target is missed.")
+            )
+    return rows
+
+
+def _targets(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
+    """Put targets up for review that are always met, or that no unit can meet."""
+    part = own[(own["level"] == "centre") & (own["n_baseline"] >= FULL_BASELINE)]
+    rows = []
+    for _, row in part.iterrows():
+        if row["assurance"] == "hits" and row["hit_rate"] == 1.0:
+            sentence = f"{row['name']}: the target was met in each of the last {row['n_baseline']} periods."
+            rows.append(
+                _finding(row, "review_target", "note", sentence, "Ask whether the target still asks for anything.")
+            )
+        elif row["assurance"] == "misses" and row["hit_rate"] == 0.0:
+            sentence = f"{row['name']}: the target was missed in each of the last {row['n_baseline']} periods."
+            rows.append(_finding(row, "review_target", "note", sentence, "Change the way of working, or the target."))
+    return rows

@@ -1,0 +1,367 @@
+"""The pipeline: read, check, measure and judge a workspace for one period, once, and keep what came out.
+
+The outcome is a folder of frames that notebooks and commands read. It lies in the workspace's cache under a
+fingerprint of everything it was made from, so the same inputs are never worked through twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccanalysis import __version__, checks, engine, findings, sources, verdicts
+from ccanalysis.errors import NoInputError, SettingsError
+from ccanalysis.kpis import register
+from ccanalysis.kpis.components import components
+from ccanalysis.periods import KINDS, Kind, Period
+from ccanalysis.workspace import SETTINGS_FILE, Workspace
+
+Progress = Callable[[str], None]
+FRAMES = (
+    "kpis",
+    "series",
+    "verdicts",
+    "findings",
+    "changes",
+    "effects",
+    "expectations",
+    "rule_history",
+    "ratings",
+    "coverage",
+    "intake",
+    "quarantine",
+    "failures",
+    "activities",
+    "actions",
+    "requirements",
+    "people",
+)
+_LISTS = ("reasons", "rules", "columns", "kpis", "levels")
+
+
+@dataclass
+class Results:
+    """What is known of a workspace in one period.
+
+    Attributes:
+        folder: Where the frames lie.
+        facts: Name, period, frequency, unit names, zone, fingerprint, stages' seconds, notes.
+        slice_of: Whom the frames were cut for: `audience` and `unit`; empty for everything.
+    """
+
+    folder: Path
+    facts: dict[str, Any]
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, folder: Path) -> Results:
+        """Read results from a folder.
+
+        Raises:
+            NoInputError: The folder holds none.
+        """
+        path = folder / "facts.json"
+        if not path.is_file():
+            raise NoInputError(f"there are no results in {folder.name!r}", remedy="Run `ccanalysis run` first")
+        return cls(folder, json.loads(path.read_text(encoding="utf-8")))
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        """Return one of the frames in `FRAMES`."""
+        if name not in FRAMES:
+            raise AttributeError(name)
+        if name not in self._frames:
+            path = self.folder / f"{name}.parquet"
+            frame = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+            for column in set(_LISTS) & set(frame.columns):
+                if len(frame) and not isinstance(frame[column].iloc[0], str):
+                    frame[column] = [tuple(value) if value is not None else () for value in frame[column]]
+            self._frames[name] = frame
+        return self._frames[name]
+
+    @property
+    def period(self) -> Period:
+        """The period that was judged."""
+        return Period.parse(self.facts["period"])
+
+    def write(self, folder: Path, frames: dict[str, pd.DataFrame]) -> None:
+        """Write frames and facts into a new folder; equal frames give equal bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in frames.items():
+            plain = frame.copy()
+            for column in set(_LISTS) & set(plain.columns):
+                plain[column] = [list(v) if isinstance(v, (tuple, list)) else v for v in plain[column]]
+            plain.to_parquet(folder / f"{name}.parquet", index=False)
+        text = json.dumps(self.facts, indent=1, sort_keys=True, ensure_ascii=False)
+        (folder / "facts.json").write_text(text + "\n", encoding="utf-8")
+
+
+def last_complete(workspace: Workspace, staged: sources.Staged, kind: Kind | None = None) -> Period:
+    """Return the last period that the contacts (or intervals) cover to its end.
+
+    Raises:
+        NoInputError: There is not one row.
+    """
+    kind = kind or workspace.frequency
+    newest = _last_day(staged, workspace)
+    period = Period.containing(newest, kind)
+    return period if newest == period.end - pd.Timedelta(days=1).to_pytimedelta() else _whole(period, newest, workspace)
+
+
+def _whole(period: Period, newest: date, workspace: Workspace) -> Period:
+    """A week without weekend work is complete on Friday; one that just began is not."""
+    return period if (newest - period.start).days >= period.days * 0.6 else period.shift(-1)
+
+
+def _last_day(staged: sources.Staged, workspace: Workspace) -> date:
+    name = "contacts" if "contacts" in staged.tables else "intervals"
+    connection = engine.connect({name: staged.tables[name]})
+    try:
+        day = engine.quoted(workspace.tables[name].local_day)
+        found = connection.execute(f"SELECT max({day}) FROM {name}").fetchone()
+        length = None
+        if name == "intervals":
+            length = connection.execute("SELECT any_value(length) FROM intervals").fetchone()
+    finally:
+        connection.close()
+    if found is None or found[0] is None:
+        raise NoInputError(f"the table {name!r} has no row", remedy="Look at the quarantine with `ccanalysis check`")
+    newest: date = found[0]
+    if length and length[0] in KINDS:
+        return Period.containing(newest, length[0]).end - pd.Timedelta(days=1).to_pytimedelta()
+    return newest
+
+
+def compute(
+    workspace: Workspace, period: str | Period | None = None, *, progress: Progress | None = None, fresh: bool = False
+) -> Results:
+    """Read, check, measure and judge; return what the cache has where nothing has changed.
+
+    Args:
+        workspace: The workspace.
+        period: The period or its label; the last complete one when not given.
+        progress: Called with a line at the beginning of each stage.
+        fresh: Work everything through again.
+
+    Raises:
+        SettingsError: Settings, register or suites cannot be followed.
+        NoInputError: There is no usable input, or none in the period.
+    """
+    say = progress or (lambda line: None)
+    clock = _Clock()
+    wanted = Period.parse(period) if isinstance(period, str) and period else (period or None)
+    register_read = register.load(workspace.register_path, workspace.tables)
+    with clock("read"):
+        say("Reading exports")
+        staged = sources.stage(workspace, progress=progress)
+    if not isinstance(wanted, Period):
+        wanted = last_complete(workspace, staged)
+    fingerprint = _fingerprint(workspace, staged, wanted)
+    folder = workspace.cache_path / "results" / f"{wanted.label}-{fingerprint}"
+    if folder.is_dir() and not fresh:
+        return Results.read(folder)
+    kpis = [kpi for kpi in register_read.due(wanted.kind) if kpi.approval.state != "retired"]
+    if not kpis:
+        raise SettingsError(
+            f"no KPI of the register is due for a {wanted.kind}",
+            remedy="Give another period, or set the KPI's frequency",
+            place="kpis.yml",
+        )
+    frames, facts = _work(workspace, staged, kpis, wanted, clock, say)
+    later = [kpi.name for kpi in register_read.kpis if kpi not in kpis and kpi.approval.state != "retired"]
+    facts |= {
+        "fingerprint": fingerprint,
+        "not_due": later,
+        "seconds": {name: round(seconds, 3) for name, seconds in clock.seconds.items()},
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        Results(aside, facts).write(aside, frames)
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.replace(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Results.read(folder)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+
+def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period) -> str:
+    parts = [__version__, staged.fingerprint, period.label]
+    paths = [workspace.root / SETTINGS_FILE, workspace.register_path, *sorted(workspace.suites_path.glob("*.json"))]
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
+    package = Path(__file__).parent
+    code = [path for path in sorted(package.rglob("*.py")) if "reports" not in path.parts]
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _work(
+    workspace: Workspace,
+    staged: sources.Staged,
+    kpis: list[register.Kpi],
+    period: Period,
+    clock: _Clock,
+    say: Progress,
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    periods = list(period.back(workspace.baseline_periods))
+    with clock("check"):
+        say("Checking accuracy and suitability")
+        checked = checks.check(
+            staged.tables,
+            workspace.suites_path,
+            period=period,
+            centre=workspace.centre,
+            baseline=workspace.baseline_periods,
+            contract=workspace.tables,
+        )
+        ratings = checks.gate(checked, _reads(kpis))
+    with clock("measure"):
+        say("Measuring")
+        asked = {
+            "kind": period.kind,
+            "since": periods[0],
+            "until": period,
+            "contract": workspace.tables,
+        }
+        measured = components(staged.tables, kpis, **asked)
+        if not (measured.sums["period"] == period.start).any():
+            newest = _last_day(staged, workspace)
+            raise NoInputError(
+                f"there is no row in {period.label}",
+                remedy=f"The data end on {newest.isoformat()}; give an earlier period or add the export",
+            )
+        without = checks.failing_rows(checked, workspace.cache_path)
+        clean = components(staged.tables, kpis, **asked, without=without) if without else measured
+    with clock("judge"):
+        say("Judging")
+        line = verdicts.series(measured, kpis, periods, ratings)
+        last_day = _last_day(staged, workspace)
+        judged = verdicts.judge(line, kpis, period, ratings, last_day=last_day)
+        earlier = line[line["period"] < period.label]
+        before = verdicts.judge(earlier, kpis, period.shift(-1), ratings, last_day=last_day)
+        found = findings.findings(judged, kpis, period)
+    frames = {
+        "kpis": _register_frame(kpis),
+        "series": line,
+        "verdicts": judged,
+        "findings": found,
+        "changes": findings.changes(judged, before),
+        "effects": _effects(measured, clean, kpis, period),
+        "expectations": checked.expectations,
+        "rule_history": checked.by_period,
+        "ratings": ratings,
+        "coverage": checked.coverage,
+        "intake": staged.intake,
+        "quarantine": pd.read_parquet(staged.quarantine),
+        "failures": pd.read_parquet(checked.failures) if isinstance(checked.failures, Path) else checked.failures,
+        **_people(workspace, staged, period),
+    }
+    facts = {
+        "centre": workspace.centre.name,
+        "period": period.label,
+        "time_zone": workspace.centre.time_zone,
+        "currency": workspace.centre.currency,
+        "unit_names": dict(workspace.unit_names),
+        "last_day": last_day.isoformat(),
+        "notes": list(staged.notes),
+        "absent": sorted(name for name in workspace.tables if name not in staged.tables),
+        "version": __version__,
+    }
+    return frames, facts
+
+
+def _reads(kpis: list[register.Kpi]) -> pd.DataFrame:
+    """Which contract columns each KPI reads, one row per KPI and table."""
+    rows = [
+        {"kpi": kpi.id, "table": table, "columns": kpi.columns}
+        for kpi in kpis
+        for table in sorted({kpi.measure.numerator.table, kpi.measure.denominator.table})
+    ]
+    return pd.DataFrame(rows, columns=["kpi", "table", "columns"])
+
+
+def _register_frame(kpis: list[register.Kpi]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "kpi": kpi.id,
+                "name": kpi.name,
+                "purpose": kpi.purpose,
+                "objective": kpi.objective,
+                "definition": kpi.measure.about,
+                "population": kpi.population,
+                "excluded": kpi.measure.excluded,
+                "trap": kpi.measure.trap,
+                "source": kpi.measure.source,
+                "unit_of_value": kpi.measure.unit,
+                "better": kpi.better,
+                "levels": kpi.levels,
+                "minimum_n": kpi.minimum_n,
+                "frequency": kpi.frequency,
+                "owner": kpi.owner,
+                "approval": kpi.approval.state,
+                "approved_by": kpi.approval.by,
+                "action_after_review": kpi.action_after_review,
+            }
+            for kpi in kpis
+        ]
+    )
+
+
+def _effects(measured: Any, clean: Any, kpis: list[register.Kpi], period: Period) -> pd.DataFrame:
+    """The size of what failing rows do to each KPI of the centre: all rows against clean rows."""
+    rows = []
+    for kpi in kpis:
+        values = []
+        for part in (measured.sums, clean.sums):
+            own = part[(part["kpi"] == kpi.id) & (part["level"] == "centre") & (part["period"] == period.start)]
+            ratio = own["numerator"] / own["denominator"] * kpi.measure.factor
+            values.append((float(ratio.iloc[0]), float(own["n"].iloc[0])) if len(own) else (float("nan"), 0.0))
+        (all_rows, n_all), (clean_rows, n_clean) = values
+        if kpi.measure.kind != "percentile":
+            rows.append((kpi.id, kpi.name, kpi.measure.unit, all_rows, clean_rows, n_all, n_clean))
+    names = ["kpi", "name", "unit_of_value", "all_rows", "clean_rows", "n_all", "n_clean"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _people(workspace: Workspace, staged: sources.Staged, period: Period) -> dict[str, pd.DataFrame]:
+    """The roster in force at the end of the period, and the small tables that reports quote."""
+    connection = engine.connect(staged.tables)
+    out: dict[str, pd.DataFrame] = {}
+    try:
+        if "agents" in staged.tables:
+            out["people"] = connection.execute(
+                "SELECT agent_id, agent_name, team, site, line_manager, role FROM agents "
+                "WHERE valid_from < ? AND (valid_to IS NULL OR valid_to >= ?) ORDER BY team, agent_id",
+                [period.end, period.start],
+            ).df()
+        for name, order in (("activities", "done_on"), ("actions", "decided_on"), ("requirements", "valid_from")):
+            if name in staged.tables:
+                columns = [c.name for c in workspace.tables[name].mapped]
+                listed = ", ".join(engine.quoted(column) for column in columns)
+                out[name] = connection.execute(f"SELECT {listed} FROM {name} ORDER BY {order}, 1").df()
+    finally:
+        connection.close()
+    return out
