@@ -1,0 +1,123 @@
+"""Rows for machines and spreadsheets: CSV and JSON that keep their meaning and start no formula.
+
+Source:
+    OWASP, CSV Injection: a cell that begins with = + - @, tab or return is run by spreadsheets.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import unicodedata
+from typing import Any
+
+import pandas as pd
+
+VERDICT_COLUMNS = [
+    "kpi",
+    "level",
+    "unit",
+    "period",
+    "numerator",
+    "denominator",
+    "value",
+    "ci_low",
+    "ci_high",
+    "target",
+    "target_high",
+    "tolerance",
+    "status",
+    "variation",
+    "assurance",
+    "data",
+    "reasons",
+]
+FINDING_COLUMNS = [
+    "tier",
+    "kind",
+    "kpi",
+    "level",
+    "unit",
+    "period",
+    "status",
+    "value",
+    "target",
+    "gap_shrunk",
+    "impact",
+    "q_value",
+    "comparisons",
+    "sentence",
+    "action",
+]
+_STARTERS = ("=", "+", "-", "@", "|", "%")
+
+
+def safe_cell(text: str) -> str:
+    """Return a text that a spreadsheet shows and does not run.
+
+    Examples:
+        >>> safe_cell("=1+1"), safe_cell("North"), safe_cell("\\uff1dcmd")
+        ("'=1+1", 'North', "'\\uff1dcmd")
+    """
+    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+    begins = unicodedata.normalize("NFKC", plain.strip())
+    return "'" + plain if begins.startswith(_STARTERS) else plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return "; ".join(str(item) for item in value)
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value.item() if hasattr(value, "item") else value
+
+
+def rows(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
+    """Return a frame as plain records: lists joined, missing values None, whole numbers whole."""
+    return [dict(zip(columns, map(_plain, values), strict=True)) for values in frame[columns].itertuples(index=False)]
+
+
+def to_csv(frame: pd.DataFrame, columns: list[str]) -> str:
+    """Write a frame as CSV (RFC 4180, every text quoted, missing values empty)."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows(frame, columns):
+        writer.writerow([safe_cell(v) if isinstance(v, str) else "" if v is None else v for v in row.values()])
+    return out.getvalue()
+
+
+def to_json(frame: pd.DataFrame, columns: list[str]) -> str:
+    """Write a frame as a JSON list of records, missing values null."""
+    return json.dumps(rows(frame, columns), indent=1, ensure_ascii=False) + "\n"
+
+
+def to_text(frame: pd.DataFrame, columns: list[str]) -> str:
+    """Write a frame as columns for a terminal."""
+    if frame.empty:
+        return "no rows\n"
+    shown = pd.DataFrame(rows(frame, columns), columns=columns, dtype=object)
+    cells = [[_short(value) for value in row] for row in shown.itertuples(index=False)]
+    numeric = [all(isinstance(v, (int, float)) or v is None for v in shown[column]) for column in columns]
+    widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(columns)]
+    aligned = [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in [columns, *cells]
+    ]
+    return "\n".join(aligned) + "\n"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else safe_cell(str(value))
+
+
+FORMATS = {"text": to_text, "csv": to_csv, "json": to_json}

@@ -1,0 +1,44 @@
+"""Fixtures that every test may use: the reference data, the browser, and the sample workspace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("CCANALYSIS_SHARED", ROOT.parent / "shared"))
+REQUIRED = set(filter(None, os.environ.get("CCANALYSIS_REQUIRE", "").split(",")))
+
+# Examples are drawn from a fixed seed, so that a run says the same of the same code.
+settings.register_profile(
+    "ccanalysis", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("ccanalysis")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine has no part for; where a part is required, let its tests fail."""
+    missing = {
+        "shared": None if SHARED.is_dir() else "the reference data are absent (set CCANALYSIS_SHARED)",
+        "chromium": None if shutil.which("chromium") else "no Chromium on this machine",
+    }
+    for item in items:
+        for name, reason in missing.items():
+            if reason and name not in REQUIRED and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference data beside the checkout."""
+    return SHARED
