@@ -1,0 +1,1 @@
+"""From notebooks to published pages: execute, render, publish."""

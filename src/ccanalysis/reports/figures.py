@@ -1,0 +1,176 @@
+"""Charts of a page: plotly's JSON checked and made safe, and its data as a table.
+
+A figure comes out of a notebook as JSON. It is refused where a browser could not draw it or would ask a server for
+something, and its texts are made harmless.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from ccanalysis.display import Column, Table, clean
+from ccanalysis.errors import ReportError
+
+# Kinds of trace that plotly.js draws from what is in the figure; maps fetch shapes from a server.
+DRAWABLE = frozenset(
+    ("scatter", "scattergl", "bar", "box", "violin", "histogram", "heatmap", "contour", "pie", "funnel", "waterfall")
+)
+# Parts of a layout that fetch something, run on a click, or are set by the page.
+REFUSED = ("images", "geo", "map", "mapbox", "scene")
+DROPPED = ("template", "title", "updatemenus", "sliders", "newshape", "modebar", "autosize", "width")
+HARMLESS_TAG = re.compile(r"<(?!/?(?:b|i|em|strong|br|sub|sup|extra)\s*/?>)", re.IGNORECASE)
+ARRAY_KINDS = {"f8": "d", "f4": "f", "i4": "i", "i2": "h", "i1": "b", "u4": "I", "u2": "H", "u1": "B"}
+MAX_POINTS = 20_000
+
+
+def _array(value: Any) -> Any:
+    """Return plotly's packed arrays as lists; anything else as it is."""
+    if not (isinstance(value, Mapping) and "bdata" in value and "dtype" in value):
+        return value
+    raw = base64.b64decode(value["bdata"], validate=True)
+    numbers = list(memoryview(raw).cast(ARRAY_KINDS[value["dtype"]]))
+    if shape := value.get("shape"):
+        sides = [int(side) for side in (shape.split(",") if isinstance(shape, str) else shape)]
+        if math.prod(sides) != len(numbers):
+            raise ValueError
+        if len(sides) == 2:
+            numbers = [numbers[start : start + sides[1]] for start in range(0, len(numbers), sides[1])]  # type: ignore[misc]
+    return numbers
+
+
+def _safe(value: Any) -> Any:
+    """Return JSON with plain lists, finite numbers and texts that plotly cannot take for markup."""
+    if isinstance(value, str):
+        return HARMLESS_TAG.sub("&lt;", clean(value))
+    if isinstance(value, float):
+        return (
+            (int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.10g}"))
+            if math.isfinite(value)
+            else None
+        )
+    value = _array(value)
+    if isinstance(value, Mapping):
+        return {HARMLESS_TAG.sub("&lt;", clean(name)): _safe(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(part) for part in value]
+    return value
+
+
+def checked(figure: Any, place: str = "") -> dict[str, Any]:
+    """Return data and layout of a figure, safe to draw.
+
+    Args:
+        figure: Plotly's JSON, as a notebook keeps it.
+        place: Where the figure stands, for the error.
+
+    Raises:
+        ReportError: The figure has nothing to draw, holds a kind of trace that cannot be drawn offline, is malformed,
+            or has more than `MAX_POINTS` points.
+    """
+
+    def refuse(problem: str, remedy: str = "Show the same data as lines, bars or a table") -> ReportError:
+        return ReportError(f"a chart cannot be drawn: {problem}", place=place, remedy=remedy)
+
+    if not isinstance(figure, Mapping) or not isinstance(figure.get("data"), list):
+        raise refuse("it is not a plotly figure")
+    if not figure["data"]:
+        raise refuse("it has no traces", remedy="Where there is no data, show a note that says so")
+    layout = figure.get("layout") or {}
+    if not isinstance(layout, Mapping):
+        raise refuse("its layout is malformed")
+    if found := [name for name in layout if name.rstrip("0123456789") in REFUSED and layout[name]]:
+        raise refuse(f"its layout has {found[0]!r}, which needs a server")
+    try:
+        data = [_safe(trace) for trace in figure["data"]]
+        layout = _safe({name: part for name, part in layout.items() if name not in DROPPED})
+    except (ValueError, TypeError, KeyError, binascii.Error) as error:
+        raise refuse("an array in it is malformed") from error
+    points = 0
+    for trace in data:
+        if not isinstance(trace, dict):
+            raise refuse("a trace in it is malformed")
+        kind = trace.setdefault("type", "scatter")
+        if kind not in DRAWABLE:
+            raise refuse(f"plotly draws {clean(kind)[:30]!r} only with help from a server")
+        if kind == "scattergl":
+            trace["type"] = "scatter"
+        trace.pop("uid", None)
+        lengths = {name: len(trace[name]) for name in ("x", "y") if isinstance(trace.get(name), list)}
+        if kind in ("scatter", "bar") and len(set(lengths.values())) > 1:
+            raise refuse("a trace has more x than y, or fewer")
+        points += max(lengths.values(), default=0)
+    if points > MAX_POINTS:
+        raise refuse(f"it has {points:,} points, at most {MAX_POINTS:,} can be", remedy="Sum or sample the data first")
+    return {"data": data, "layout": layout}
+
+
+def plain_text(text: object) -> str:
+    """Return a label of plotly without its markup."""
+    text = re.sub(r"<br\s*/?>", " ", str(text), flags=re.IGNORECASE)
+    return re.sub(r"<[^>]{0,40}>", "", text).replace("&lt;", "<")
+
+
+def title_of(figure: Mapping[str, Any]) -> str:
+    """Return the title that a plain plotly figure carries, or nothing."""
+    title = (figure.get("layout") or {}).get("title") or ""
+    return clean(plain_text(title.get("text") or "" if isinstance(title, Mapping) else title))
+
+
+def _figure_text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return plain_text(value)
+
+
+def data_table(figure: Mapping[str, Any], *, caption: str, limit: int = 400) -> Table:
+    """Return what a checked figure shows as a table: the positions, and a column per trace.
+
+    Args:
+        figure: A figure out of `checked`.
+        caption: What the table is called.
+        limit: How many positions are listed; the rest is counted.
+    """
+    columns: dict[str, dict[str, str]] = {}
+    order: dict[str, None] = {}
+    for number, trace in enumerate(figure["data"], start=1):
+        name = plain_text(trace.get("name") or "") or ("Value" if len(figure["data"]) == 1 else f"Series {number}")
+        if trace.get("z"):
+            across = trace.get("x") or range(1, len(trace["z"][0]) + 1)
+            down = trace.get("y") or range(1, len(trace["z"]) + 1)
+            for row, values in zip(down, trace["z"], strict=False):
+                order.setdefault(_figure_text(row))
+                for head, value in zip(across, values, strict=False):
+                    columns.setdefault(_figure_text(head), {})[_figure_text(row)] = _figure_text(value)
+            continue
+        places, values = trace.get("x") or trace.get("labels"), trace.get("y") or trace.get("values")
+        if trace.get("orientation") == "h":
+            places, values = values, places
+        values = values or []
+        while name in columns:
+            name += " "
+        column = columns.setdefault(name, {})
+        for place, value in zip(places or range(1, len(values) + 1), values, strict=False):
+            order.setdefault(_figure_text(place))
+            column[_figure_text(place)] = _figure_text(value)
+    axis = (figure["layout"].get("xaxis") or {}).get("title") or ""
+    axis = axis.get("text") or "" if isinstance(axis, Mapping) else axis
+    rows = [[place, *(column.get(place) for column in columns.values())] for place in list(order)[:limit]]
+    note = f"{len(order) - limit:,} further points are not listed." if len(order) > limit else ""
+    heads = [Column(label=name.strip(), align="right") for name in columns]
+    return Table(columns=[plain_text(axis) or "Position", *heads], rows=rows, caption=caption, note=note)
+
+
+def still(figure: Mapping[str, Any]) -> Markup | None:
+    """Return a still picture."""
+    return None
