@@ -1,0 +1,153 @@
+"""Exports in, contract tables out: every row is kept, a counted duplicate, or in quarantine with its reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ccanalysis.errors import EnvironmentFaultError
+from ccanalysis.sources import staging
+from ccanalysis.sources.rules import REASONS
+from ccanalysis.workspace import Workspace
+
+__all__ = ["REASONS", "Staged", "stage"]
+
+INTAKE_COLUMNS = (
+    "source",
+    "table",
+    "file",
+    "sha256",
+    "bytes",
+    "read",
+    "kept",
+    "quarantined",
+    "duplicates",
+    "set_aside",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """The contract tables of a workspace, as they were read.
+
+    Attributes:
+        folder: Where they lie, below the workspace's cache; named by `fingerprint`.
+        tables: Contract table -> Parquet file with exactly the contract's columns, sorted by local day. Only tables
+            that have a source.
+        intake: One row per file: `source`, `table`, `file`, `sha256`, `bytes`, then rows `read` = `kept` +
+            `quarantined` + `duplicates`, and `set_aside` (declared not to be records; not in `read`).
+        quarantine: Parquet, one row per fault: `table`, `source`, `source_file`, `source_row`, `column` (the
+            contract's; NULL where the whole row is at fault), `rule`, `reason`. A row of an export with two faults has
+            two rows here and counts once in `intake`. No cell value is in it.
+        notes: What a reader must know, one sentence each.
+        fingerprint: A digest of the files' bytes, the mapping, the contract and the package's version.
+    """
+
+    folder: Path
+    tables: Mapping[str, Path]
+    intake: pd.DataFrame
+    quarantine: Path
+    notes: tuple[str, ...]
+    fingerprint: str
+
+
+def stage(workspace: Workspace, *, progress: Callable[[str], None] | None = None) -> Staged:
+    """Read every export of a workspace into contract tables.
+
+    What did not change is not read again. New files are written aside and appear at once, or not at all.
+
+    Args:
+        workspace: The checked settings.
+        progress: Told one short line per file and table.
+
+    Raises:
+        NoInputError: A source has no file, an empty one, or no row.
+        ContractError: A file cannot be read as declared; file, row and column are named.
+        SettingsError: The mapping cannot be followed.
+        EnvironmentFaultError: Disk, rights or memory do not suffice.
+    """
+    say = progress or (lambda _: None)
+    exports = staging.find_exports(workspace)
+    fingerprint = staging.fingerprint_of(workspace, exports)
+    home = workspace.cache_path / "staged"
+    folder = home / fingerprint
+    if (staged := _load(folder)) is not None:
+        say("nothing changed since the last reading")
+        return staged
+    aside = home / f".writing-{fingerprint}-{os.getpid()}"
+    with _writing(home, aside):
+        work = staging.Stage(workspace=workspace, folder=aside, exports=exports, progress=say)
+        staging.run(work)
+        intake = pd.DataFrame(
+            [
+                (
+                    export.source.name,
+                    export.table.name,
+                    export.name,
+                    export.sha256,
+                    export.bytes,
+                    export.records,
+                    export.kept,
+                    export.quarantined,
+                    export.duplicates,
+                    export.set_aside,
+                )
+                for export in exports
+            ],
+            columns=list(INTAKE_COLUMNS),
+        )
+        files = {path.name: staging.sha256_of(path) for path in sorted(aside.glob("*.parquet"))}
+        content = {
+            "fingerprint": fingerprint,
+            "tables": {name: path.name for name, path in sorted(work.tables.items())},
+            "intake": intake.to_dict(orient="records"),
+            "notes": work.notes,
+            "sha256": files,
+        }
+        (aside / "staged.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    staged = _load(folder)
+    if staged is None:
+        raise EnvironmentFaultError("the staged tables cannot be read back", remedy="Check the disk", place=folder.name)
+    return staged
+
+
+class _writing:  # noqa: N801  used as a function
+    """Make the folder that is written aside, and leave nothing of it behind."""
+
+    def __init__(self, home: Path, aside: Path) -> None:
+        self.home, self.aside = home, aside
+
+    def __enter__(self) -> None:
+        with staging.environment_faults(self.home):
+            shutil.rmtree(self.aside, ignore_errors=True)
+            self.aside.mkdir(parents=True)
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.aside, ignore_errors=True)
+
+
+def _load(folder: Path) -> Staged | None:
+    """Return what lies in a folder if it is whole, byte by byte."""
+    try:
+        content = json.loads((folder / "staged.json").read_text(encoding="utf-8"))
+        whole = all(staging.sha256_of(folder / name) == digest for name, digest in content["sha256"].items())
+    except (OSError, ValueError, KeyError):
+        return None
+    if not whole:
+        return None
+    return Staged(
+        folder=folder,
+        tables={name: folder / file for name, file in content["tables"].items()},
+        intake=pd.DataFrame(content["intake"], columns=list(INTAKE_COLUMNS)),
+        quarantine=folder / "quarantine.parquet",
+        notes=tuple(content["notes"]),
+        fingerprint=content["fingerprint"],
+    )
