@@ -1,0 +1,327 @@
+"""The weekly run: results once, a slice per reader, a page per slice, published whole.
+
+A page that fails is named in the index and stops nothing; where an earlier run of the period made it, that page stays.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ccanalysis import __version__, editions, export, results, text, views
+from ccanalysis.editions import Reader
+from ccanalysis.errors import ParameterError, SettingsError, nearest
+from ccanalysis.reports.execute import Job, Outcome, execute
+from ccanalysis.reports.index import Entry, render_index
+from ccanalysis.reports.parameters import check_parameters, declared
+from ccanalysis.reports.publish import Lock, check_target, publish, slug
+from ccanalysis.results import Results
+from ccanalysis.workspace import ReportPlan, Workspace
+
+Say = Callable[[str], None]
+_FOLDERS = {"analyst": "data-quality", "centre": "centre", "team": "teams", "line_manager": "line-managers"}
+_INDEX_AUDIENCE = {"analyst": "data_quality"}
+_PRELOAD = ("ccanalysis.views",)
+
+
+@dataclass
+class Run:
+    """What a run made.
+
+    Attributes:
+        folder: Where the reports are.
+        outcomes: One per report.
+        seconds: How long each stage took.
+    """
+
+    folder: Path
+    outcomes: list[Outcome]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The reports that were not made."""
+        return [outcome for outcome in self.outcomes if not outcome.ok]
+
+    def lines(self) -> list[str]:
+        """Say where the reports are, what failed, and how long each stage took."""
+        made = len(self.outcomes) - len(self.failed)
+        lines = [
+            f"{text.count(made, 'report')} in {_shown(self.folder)}, begin with {_shown(self.folder / 'index.html')}"
+        ]
+        lines += [f"not made: {outcome.job.title}: {outcome.error}" for outcome in self.failed]
+        lines.append("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items()))
+        return lines
+
+
+def _shown(path: Path) -> str:
+    """A path as the user would type it, where it lies below the current folder."""
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def run(
+    workspace: Workspace,
+    period: str | None = None,
+    *,
+    jobs: int = 1,
+    engine: Any = "auto",
+    deadline_s: float = 300.0,
+    say: Say = lambda line: None,
+    bar: bool = False,
+) -> Run:
+    """Make and publish all reports of a period.
+
+    Args:
+        workspace: The workspace.
+        period: The period's label; the last complete one where not given.
+        jobs: How many reports are made at once.
+        engine: How notebooks are executed: `auto`, `inprocess` or `kernel`.
+        deadline_s: Seconds that one report may take.
+        say: Told of each stage.
+        bar: Whether a progress bar is drawn on stderr.
+
+    Returns:
+        What was made. Reports that failed are in it; they do not raise.
+
+    Raises:
+        CcanalysisError: Settings, input, the machine or another run stand in the way; nothing was published then.
+    """
+    check_target(workspace.reports_path)
+    for plan in workspace.reports:
+        check_parameters(notebook_path(workspace, plan.notebook), {"slice_path": "", "period": "", "unit": ""})
+    with Lock(workspace.cache_path / "lock"):
+        computed = results.compute(workspace, period, progress=say)
+        begin = time.perf_counter()
+        target = workspace.reports_path / computed.period.label
+        with tempfile.TemporaryDirectory(prefix="ccanalysis-run-") as scratch:
+            built = Path(scratch) / "built"
+            planned = _plan(workspace, computed, Path(scratch))
+            for job, _ in planned:
+                (built / job.output.relative_to(built)).parent.mkdir(parents=True, exist_ok=True)
+            outcomes = _execute([job for job, _ in planned], jobs, engine, deadline_s, say, bar=bar)
+            _finish(workspace, computed, built, target, planned, outcomes)
+    seconds = {**computed.facts["seconds"], "reports": time.perf_counter() - begin}
+    return Run(target, outcomes, seconds)
+
+
+def notebook_path(workspace: Workspace, name: str) -> Path:
+    """Find a notebook by its name below `notebooks/`, or by its path.
+
+    Raises:
+        SettingsError: There is none; the nearest is offered.
+    """
+    stem = name.removesuffix(".ipynb")
+    for path in (workspace.notebooks_path / f"{stem}.ipynb", Path(name)):
+        if path.suffix == ".ipynb" and path.is_file():
+            return path
+    known = sorted(path.stem for path in workspace.notebooks_path.glob("*.ipynb"))
+    raise SettingsError(f"there is no notebook {Path(name).name!r}", remedy=nearest(Path(stem).name, known))
+
+
+def _plan(workspace: Workspace, computed: Results, scratch: Path) -> list[tuple[Job, Reader]]:
+    planned = []
+    for plan in workspace.reports:
+        for unit in editions.readers(computed, plan.each):
+            reader = Reader(plan.audience, unit)
+            name = slug(unit, f"{plan.each}:{unit}") if unit else ""
+            folder = Path(_FOLDERS[plan.audience]) / name if name else Path(_FOLDERS[plan.audience])
+            sliced = scratch / "slices" / folder / plan.notebook
+            editions.write(computed, reader, sliced)
+            planned.append((_job(workspace, computed, plan, reader, sliced, scratch / "built" / folder), reader))
+    return planned
+
+
+def _job(workspace: Workspace, computed: Results, plan: ReportPlan, reader: Reader, sliced: Path, folder: Path) -> Job:
+    depth = len(folder.relative_to(folder.parents[1 if reader.unit else 0]).parts)
+    title = {
+        "analyst": "Data quality",
+        "centre": "KPI performance",
+        "team": reader.unit,
+        "line_manager": reader.unit,
+    }[reader.audience]
+    return Job(
+        notebook=notebook_path(workspace, plan.notebook),
+        parameters={"slice_path": str(sliced), "period": computed.period.label, "unit": reader.unit},
+        output=folder / f"{plan.notebook}.html",
+        title=title,
+        subtitle=workspace.centre.name,
+        key=f"{plan.notebook}:{plan.each}:{reader.unit}",
+        audience=_INDEX_AUDIENCE.get(plan.audience, plan.audience),
+        period=computed.period.text,
+        footer=(
+            f"Made by ccanalysis {__version__} from data {computed.facts['fingerprint']}.",
+            f"Figures again: ccanalysis kpis --period {computed.period.label}",
+        ),
+        home="../" * depth + "index.html",
+    )
+
+
+def _execute(jobs: list[Job], at_once: int, engine: Any, deadline_s: float, say: Say, *, bar: bool) -> list[Outcome]:
+    from tqdm import tqdm  # noqa: PLC0415
+
+    say(f"Writing {text.count(len(jobs), 'report')}")
+    with tqdm(total=len(jobs), unit="report", file=sys.stderr, disable=not bar, leave=False) as progress:
+        return execute(
+            jobs,
+            jobs_at_once=at_once,
+            engine=engine,
+            deadline_s=deadline_s,
+            progress=lambda outcome: progress.update(),
+            preload=_PRELOAD,
+        )
+
+
+def _finish(
+    workspace: Workspace,
+    computed: Results,
+    built: Path,
+    target: Path,
+    planned: list[tuple[Job, Reader]],
+    outcomes: list[Outcome],
+) -> None:
+    """Add tables, index and manifest, and put everything in its place."""
+    entries, reports = [], []
+    for (job, reader), outcome in zip(planned, outcomes, strict=True):
+        path = job.output.relative_to(built).as_posix()
+        kept = not outcome.ok and (target / path).is_file()
+        if kept:
+            shutil.copyfile(target / path, job.output)
+            title = f"{job.title}: the page is of an earlier run"
+            entries.append(Entry(title=title, audience=job.audience, href=path, headline=""))
+        headline = _headline(computed, reader) if outcome.ok else ""
+        entries.append(
+            Entry(
+                title=job.title,
+                audience=job.audience,
+                href=path if outcome.ok else "",
+                headline=headline,
+                statuses=outcome.statuses,
+                ok=outcome.ok,
+                error=outcome.error,
+            )
+        )
+        reports.append({"path": path, "title": job.title, "ok": outcome.ok, "error": outcome.error, "earlier": kept})
+        if outcome.ok and reader.audience != "analyst":
+            _tables(computed, reader, job.output.parent)
+    centre = Results(computed.folder, {**computed.facts, "audience": "centre", "unit": ""})
+    page = render_index(
+        entries,
+        title=workspace.centre.name,
+        period=computed.period.text,
+        footer=[f"Made by ccanalysis {__version__} from data {computed.facts['fingerprint']}."],
+        notes=[views.lead(centre), views.to_do(centre)],
+    )
+    (built / "index.html").write_text(page, encoding="utf-8")
+    sources = [
+        {"source": row["source"], "file": row["file"], "sha256": row["sha256"], "rows": int(row["read"])}
+        for _, row in computed.intake.iterrows()
+    ]
+    manifest = {
+        "centre": workspace.centre.name,
+        "period": computed.period.label,
+        "version": __version__,
+        "fingerprint": computed.facts["fingerprint"],
+        "reports": reports,
+        "sources": sources,
+    }
+    publish(built, target, manifest)
+
+
+def _tables(computed: Results, reader: Reader, folder: Path) -> None:
+    """Put the figures of a report beside it as tidy CSV."""
+    frames = editions.cut(computed, reader)
+    (folder / "verdicts.csv").write_text(
+        export.to_csv(frames["verdicts"], export.VERDICT_COLUMNS), encoding="utf-8", newline=""
+    )
+    (folder / "findings.csv").write_text(
+        export.to_csv(frames["findings"], export.FINDING_COLUMNS), encoding="utf-8", newline=""
+    )
+
+
+def _headline(computed: Results, reader: Reader) -> str:
+    """One sentence of a report for the index."""
+    if reader.audience == "analyst":
+        return views.data_lead(computed).text[0]
+    if reader.audience == "line_manager":
+        n = int((computed.people["line_manager"] == reader.unit).sum())
+        return f"{text.count(n, 'person', 'people').capitalize()}."
+    judged = computed.verdicts
+    level = "team" if reader.audience == "team" else "centre"
+    unit = reader.unit if reader.audience == "team" else "centre"
+    own = judged[(judged["level"] == level) & (judged["unit"] == unit)]
+    bad = int(own["status"].isin(["missed_real", "cannot_meet"]).sum())
+    return "No miss is certain." if bad == 0 else f"{text.count(bad, 'real miss', 'real misses').capitalize()}."
+
+
+def one(
+    workspace: Workspace,
+    notebook: str,
+    given: Mapping[str, str],
+    output: Path | None,
+    *,
+    engine: Any = "auto",
+    deadline_s: float = 300.0,
+) -> Path:
+    """Make one page from one notebook and return where it is.
+
+    Args:
+        workspace: The workspace; the notebook gets its folder as the parameter `workspace`, if it has one.
+        notebook: The notebook's path, or its name below `notebooks/`.
+        given: Parameters as texts; each is read as the type of the notebook's own default.
+        output: The page; the notebook's name with `.html` in the current folder where not given.
+        engine: How the notebook is executed.
+        deadline_s: Seconds that it may take.
+
+    Raises:
+        ParameterError: A parameter is not declared by the notebook, or is of another type.
+        ReportError: The notebook did not run to its end.
+    """
+    from ccanalysis.errors import ReportError  # noqa: PLC0415
+
+    path = notebook_path(workspace, notebook)
+    defaults = declared(path)
+    parameters = {name: _typed(name, value, defaults.get(name, ""), path) for name, value in given.items()}
+    if "workspace" in defaults:
+        parameters.setdefault("workspace", str(workspace.root))
+    page = output or Path(f"{path.stem}.html")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    job = Job(
+        notebook=path,
+        parameters=parameters,
+        output=page.resolve(),
+        title=given.get("unit") or path.stem.lstrip("0123456789-").replace("-", " ").capitalize(),
+        subtitle=workspace.centre.name,
+        key=path.stem,
+        audience="centre",
+        period=given.get("period", ""),
+        footer=(f"Made by ccanalysis {__version__}.",),
+    )
+    outcome = execute([job], engine=engine, deadline_s=deadline_s, preload=_PRELOAD)[0]
+    if not outcome.ok:
+        raise ReportError(outcome.error, place=path.name)
+    return page
+
+
+def _typed(name: str, value: str, default: Any, path: Path) -> Any:
+    """Read a text of the command line as the type of the notebook's default."""
+    if isinstance(default, bool):
+        if value.lower() in ("true", "false"):
+            return value.lower() == "true"
+    elif isinstance(default, (int, float)):
+        try:
+            return type(default)(value)
+        except ValueError:
+            pass
+    else:
+        return value
+    words = {bool: "true or false", int: "a whole number", float: "a number"}[type(default)]
+    raise ParameterError(f"the parameter {name!r} must be {words}", place=path.name)
