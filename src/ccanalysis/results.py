@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -252,8 +252,7 @@ def _work(
                 f"there is no row in {period.label}",
                 remedy=f"The data end on {newest.isoformat()}; give an earlier period or add the export",
             )
-        without = checks.failing_rows(checked, workspace.cache_path)
-        clean = components(staged.tables, kpis, **asked, without=without) if without else measured
+        effects = _effects(workspace, staged, checked, kpis, measured.sums, period)
     with clock("judge"):
         say("Judging")
         line = verdicts.series(measured, kpis, periods, ratings)
@@ -268,14 +267,14 @@ def _work(
         "verdicts": judged,
         "findings": found,
         "changes": findings.changes(judged, before),
-        "effects": _effects(measured, clean, kpis, period),
+        "effects": effects,
         "expectations": checked.expectations,
         "rule_history": checked.by_period,
         "ratings": ratings,
         "coverage": checked.coverage,
         "intake": staged.intake,
         "quarantine": pd.read_parquet(staged.quarantine),
-        "failures": pd.read_parquet(checked.failures) if isinstance(checked.failures, Path) else checked.failures,
+        "failures": pd.read_parquet(checked.failures, filters=[("period", "=", period.label)]),
         **_people(workspace, staged, period),
     }
     facts = {
@@ -330,20 +329,58 @@ def _register_frame(kpis: list[register.Kpi]) -> pd.DataFrame:
     )
 
 
-def _effects(measured: Any, clean: Any, kpis: list[register.Kpi], period: Period) -> pd.DataFrame:
-    """The size of what failing rows do to each KPI of the centre: all rows against clean rows."""
+def _effects(
+    workspace: Workspace,
+    staged: sources.Staged,
+    checked: checks.Checked,
+    kpis: list[register.Kpi],
+    sums: pd.DataFrame,
+    period: Period,
+) -> pd.DataFrame:
+    """The size of what failing rows do to each KPI of the centre: all rows against clean rows.
+
+    KPIs that the same rules touch are measured together.
+    """
+    groups: dict[tuple[str, tuple[str, ...]], list[register.Kpi]] = {}
+    for kpi in kpis:
+        table = kpi.measure.numerator.table
+        rules = tuple(sorted(checks.failing_rules(checked, table, kpi.columns, kpi=kpi.id)))
+        groups.setdefault((table, rules), []).append(kpi)
+    clean = [sums]
+    with tempfile.TemporaryDirectory(prefix="ccanalysis-clean-") as scratch:
+        for number, ((table, rules), members) in enumerate(groups.items()):
+            if rules and table in staged.tables:
+                bad = Path(scratch) / f"{number}.parquet"
+                _failing_rows(checked, table, rules, bad)
+                centre = [replace(kpi, levels=("centre",)) for kpi in members]
+                part = components(
+                    staged.tables,
+                    centre,
+                    kind=period.kind,
+                    since=period,
+                    until=period,
+                    contract=workspace.tables,
+                    without={table: bad},
+                )
+                clean.append(part.sums.assign(clean=True))
+    both = pd.concat(clean, ignore_index=True)
+    now = both[(both["level"] == "centre") & (both["period"] == period.start)]
     rows = []
     for kpi in kpis:
-        values = []
-        for part in (measured.sums, clean.sums):
-            own = part[(part["kpi"] == kpi.id) & (part["level"] == "centre") & (part["period"] == period.start)]
-            ratio = own["numerator"] / own["denominator"] * kpi.measure.factor
-            values.append((float(ratio.iloc[0]), float(own["n"].iloc[0])) if len(own) else (float("nan"), 0.0))
-        (all_rows, n_all), (clean_rows, n_clean) = values
-        if kpi.measure.kind != "percentile":
-            rows.append((kpi.id, kpi.name, kpi.measure.unit, all_rows, clean_rows, n_all, n_clean))
+        own = now[now["kpi"] == kpi.id]
+        if len(own) and kpi.measure.kind != "percentile":
+            values = own["numerator"] / own["denominator"] * kpi.measure.factor
+            n = own["n"]
+            rows.append(
+                (kpi.id, kpi.name, kpi.measure.unit, values.iloc[0], values.iloc[-1], int(n.iloc[0]), int(n.iloc[-1]))
+            )
     names = ["kpi", "name", "unit_of_value", "all_rows", "clean_rows", "n_all", "n_clean"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _failing_rows(checked: checks.Checked, table: str, rules: tuple[str, ...], path: Path) -> None:
+    failures = pd.read_parquet(checked.failures, filters=[("table", "=", table), ("rule", "in", list(rules))])
+    failures[["source_file", "source_row"]].drop_duplicates().to_parquet(path, index=False)
 
 
 def _people(workspace: Workspace, staged: sources.Staged, period: Period) -> dict[str, pd.DataFrame]:

@@ -48,6 +48,7 @@ SERIES_COLUMNS = [
     "upper",
     "rule",
     "point",
+    "part",
     "excluded",
     "rating",
 ]
@@ -90,7 +91,7 @@ def _kpi_series(components: Components, kpi: Kpi, periods: list[Period], ratings
     grid["rating"] = _ratings(grid, ratings)
     _add_limits(grid, kpi, periods)
     if kpi.measure.kind == "ratio":
-        spread = (grid["upper"] - grid["lower"]) / 6 * (3 / 2.66) * (1 / _D2) * 2.66 / 3 * _D2
+        spread = (grid["upper"] - grid["lower"]) / 6  # limits lie three standard deviations from the centre
         grid["ci_low"], grid["ci_high"] = grid["value"] - _Z95 * spread, grid["value"] + _Z95 * spread
     return grid
 
@@ -282,7 +283,7 @@ def _verdict(
         "assurance": assurance,
         "hit_rate": hit_rate,
         "data": latest["rating"],
-        "reasons": tuple([*why, *reasons]),
+        "reasons": (*why, *reasons),
         "unit_of_value": kpi.measure.unit,
         "better": kpi.better,
         "centre": float(latest["centre"]),
@@ -308,7 +309,7 @@ def _variation(latest: pd.Series, baseline: int, kpi: Kpi) -> tuple[str, str]:
         "improvement": "improving",
         "concern": "worsening",
         "neutral": "higher" if point.endswith("high") else "lower",
-    }[point.split("_")[0]]
+    }[point.partition("_")[0]]
     return word, rule
 
 
