@@ -1,0 +1,397 @@
+"""Check the staged tables: is the data right, and is it fit for the question asked of it?
+
+Great Expectations decides, on suites kept as JSON; DuckDB counts. Two verdicts are kept apart throughout:
+*accuracy* (is it right?) and *suitability* (is it fit for this question?). The gate turns both into one rating per
+KPI, unit and period.
+
+Examples:
+    checked = check(staged.tables, workspace.suites_path, period=Period.parse("2026-W46"), centre=workspace.centre)
+    ratings = gate(checked, reads)
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ccanalysis import contracts
+from ccanalysis.checks import batches as _batches
+from ccanalysis.checks import run as _run
+from ccanalysis.checks import suites as _suites
+from ccanalysis.checks import words as _words
+from ccanalysis.checks.gate import gate
+from ccanalysis.checks.run import ABSENT, ERROR, NOT_ASSESSED, NOTHING
+from ccanalysis.contracts import Table
+from ccanalysis.engine import literal, quoted
+from ccanalysis.periods import Period
+from ccanalysis.workspace import Centre
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Checked", "check", "failing_rows", "failing_rules", "gate"]
+
+# Volume is judged against so many earlier periods at least; their spread is told by the median absolute deviation.
+VOLUME_PERIODS = 8
+# Three scaled deviations: Leys et al. (2013), Detecting outliers, Journal of Experimental Social Psychology 49(4).
+VOLUME_DEVIATIONS = 3.0
+MAD_TO_SIGMA = 1.4826
+# A steady history has next to no deviation; a change of a tenth is never called unlike it.
+VOLUME_LEAST_SHARE = 0.1
+EXPECTATION_COLUMNS = [
+    "rule",
+    "table",
+    "columns",
+    "expectation",
+    "dimension",
+    "verdict",
+    "severity",
+    "kpis",
+    "about",
+    "remedy",
+    "n",
+    "n_failed",
+    "share_failed",
+    "outcome",
+    "cause",
+    "reason",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What the suites found.
+
+    Attributes:
+        expectations: One row per rule, for the period: rule, table, columns, expectation, dimension, verdict
+            (accuracy, suitability), severity (block, caution, note), kpis (empty: those that read the columns),
+            about, remedy, n, n_failed, share_failed, outcome (passed, failed, not assessed), cause (why not
+            assessed: nothing to look at, error, absent), reason (one plain sentence).
+        by_period: The same thresholds per period of the baseline, for the centre and each team: rule, level, unit,
+            period, n, n_failed, value, outcome, cause, reason.
+        failures: Parquet with a reference to every row that fails: table, rule, source_file, source_row, period,
+            team; no cell value.
+        coverage: Whether the days of each period are there: table, level, unit, period, days_expected,
+            days_present, n_rows, settled, reason.
+        suite_hashes: SHA-256 of each suite, by table.
+        tables: The contract tables that were present.
+        period: The period that was reported on.
+    """
+
+    expectations: pd.DataFrame
+    by_period: pd.DataFrame
+    failures: Path
+    coverage: pd.DataFrame
+    suite_hashes: dict[str, str]
+    tables: tuple[str, ...] = ()
+    period: Period | None = None
+    _kept: Any = field(default=None, repr=False, compare=False)
+
+
+def check(
+    tables: Mapping[str, Path],
+    suites: Path,
+    *,
+    period: Period,
+    centre: Centre,
+    baseline: int = 26,
+    contract: Mapping[str, Table] = contracts.TABLES,
+    as_of: datetime | None = None,
+    folder: Path | None = None,
+) -> Checked:
+    """Check every staged table against its suite. Loads Great Expectations (seconds): call it once per run.
+
+    Args:
+        tables: Table name -> staged Parquet file.
+        suites: The folder with `<table>.json`.
+        period: The period reported on; Great Expectations decides on its rows.
+        centre: The centre, for its opening hours, zone and holidays.
+        baseline: How many periods to count failures over, with this one.
+        contract: The contract tables, with the workspace's own columns.
+        as_of: When the exports were taken, with a zone; what lies later is in the future. Not given: now, or the end
+            of the period if that is later.
+        folder: Where to write `failures.parquet`. Not given: a temporary folder that goes with the answer.
+
+    Raises:
+        SettingsError: A suite says something that cannot be followed.
+    """
+    rules, hashes = _suites.load(suites, contract)
+    kept = None if folder else tempfile.TemporaryDirectory(prefix="ccanalysis-checks-")
+    out = Path(folder or kept.name)  # type: ignore[union-attr]
+    out.mkdir(parents=True, exist_ok=True)
+    ended = datetime.combine(period.end, time.min, tzinfo=centre.zone)
+    scope = _batches.Scope(
+        period=period,
+        baseline=baseline,
+        centre=centre,
+        as_of=as_of or max(datetime.now(UTC), ended),
+        told=as_of is not None,
+    )
+    present = {name for name in tables if name in contract}
+    connection = _batches.open_tables(tables, contract, folder=out)
+    try:
+        made: dict[tuple[str, str], _batches.Batch] = {}
+        coverage = []
+        for name in sorted(present):
+            built, covered = _batches.build(connection, contract[name], scope, present=present)
+            made |= {(name, on): batch for on, batch in built.items()}
+            coverage.append(covered)
+        parameters, unknown = _parameters(connection, scope, made)
+        decisions, looked_at = _decide(connection, rules, made, parameters, unknown, present)
+        histories = [_run.history(connection, batch, batch_rules, decisions, scope) for batch, batch_rules in looked_at]
+        by_period = pd.concat([pd.DataFrame(columns=_run.HISTORY), *histories], ignore_index=True)
+        failed = set(by_period.loc[by_period["n_failed"].fillna(0).astype("int64") > 0, "rule"])
+        counted = [
+            (batch, [rule for rule in batch_rules if rule.id in set(by_period["rule"])])
+            for batch, batch_rules in looked_at
+        ]
+        failures = out / "failures.parquet"
+        _run.write_failures(connection, counted, decisions, failed, scope, failures)
+    finally:
+        connection.close()
+    every = [rule for table_rules in rules.values() for rule in table_rules]
+    by_period = _settle(by_period, every, decisions, scope)
+    return Checked(
+        expectations=_expectations(every, decisions, by_period, scope),
+        by_period=by_period,
+        failures=failures,
+        coverage=pd.concat(coverage, ignore_index=True)[_COVERAGE] if coverage else pd.DataFrame(columns=_COVERAGE),
+        suite_hashes=hashes,
+        tables=tuple(sorted(present)),
+        period=period,
+        _kept=kept,
+    )
+
+
+_COVERAGE = [
+    "table",
+    "level",
+    "unit",
+    "period",
+    "days_expected",
+    "days_present",
+    "n_rows",
+    "settled",
+    "reason",
+]
+
+
+def failing_rules(
+    checked: Checked,
+    table: str,
+    columns: Iterable[str],
+    *,
+    kpi: str = "",
+    severities: tuple[str, ...] = ("block", "caution"),
+) -> tuple[str, ...]:
+    """Return the accuracy rules whose failing rows a figure on these columns should be shown without.
+
+    Args:
+        checked: What the suites found.
+        table: The table that the figure reads.
+        columns: The columns of it that the figure reads.
+        kpi: The KPI, for rules that name theirs.
+        severities: How grave a rule must be.
+    """
+    rules = checked.expectations
+    wanted = set(columns)
+    concerned = [
+        rule.table == table
+        and (kpi in rule.kpis if rule.kpis else not rule.columns or bool(wanted & set(rule.columns)))
+        for rule in rules.itertuples()
+    ]
+    chosen = rules[pd.Series(concerned, index=rules.index, dtype=bool)]
+    chosen = chosen[(chosen["verdict"] == "accuracy") & chosen["severity"].isin(severities)]
+    return tuple(chosen["rule"])
+
+
+def failing_rows(
+    connection: duckdb.DuckDBPyConnection,
+    checked: Checked,
+    table: str,
+    columns: Iterable[str],
+    *,
+    kpi: str = "",
+    severities: tuple[str, ...] = ("block", "caution"),
+) -> duckdb.DuckDBPyRelation:
+    """Return the rows that fail an accuracy rule on these columns, to compare all rows with clean rows.
+
+    Args:
+        connection: One that may read the folder of `checked.failures`.
+        checked: What the suites found.
+        table: The table that the figure reads.
+        columns: The columns of it that the figure reads.
+        kpi: The KPI, for rules that name theirs.
+        severities: How grave a rule must be.
+
+    Returns:
+        Distinct source_file and source_row, to anti-join the table with.
+    """
+    rules = failing_rules(checked, table, columns, kpi=kpi, severities=severities)
+    listed = ", ".join(literal(rule) for rule in rules) or "''"
+    return connection.sql(
+        f"SELECT DISTINCT source_file, source_row FROM read_parquet({literal(checked.failures)})"
+        f' WHERE "table" = {literal(table)} AND rule IN ({listed})'
+    )
+
+
+def _parameters(
+    connection: duckdb.DuckDBPyConnection,
+    scope: _batches.Scope,
+    made: Mapping[tuple[str, str], _batches.Batch],
+) -> tuple[dict[str, dict[str, Any]], set[tuple[str, str]]]:
+    """Compute what suites may refer to, by table; and the parameters that a table's history is too short for."""
+    common = {
+        "as_of": scope.as_of.astimezone(UTC),
+        "as_of_date": scope.as_of.astimezone(scope.centre.zone).date().isoformat(),
+        "period_start": scope.period.start.isoformat(),
+        "period_end": scope.period.end.isoformat(),
+    }
+    parameters, unknown = {}, set()
+    for name, on in made:
+        if on != "rows":
+            continue
+        parameters[name] = dict(common)
+        bounds = _volume_bounds(connection, name, scope) if (name, "period") in made else None
+        if bounds is None:
+            unknown |= {(name, "volume_low"), (name, "volume_high")}
+        else:
+            parameters[name] |= dict(zip(("volume_low", "volume_high"), bounds, strict=True))
+    return parameters, unknown
+
+
+def _volume_bounds(
+    connection: duckdb.DuckDBPyConnection, table: str, scope: _batches.Scope
+) -> tuple[float, float] | None:
+    """Return what volume the periods before this one lead to expect; None where they are too few."""
+    earlier = connection.execute(
+        f"SELECT n_rows FROM {quoted(table + '__period')} WHERE n_rows > 0"
+        f" AND _period < DATE {literal(scope.period.start.isoformat())}"
+    ).df()["n_rows"]
+    if len(earlier) < VOLUME_PERIODS:
+        return None
+    middle = float(earlier.median())
+    deviation = float((earlier - middle).abs().median()) * MAD_TO_SIGMA
+    reach = max(VOLUME_DEVIATIONS * deviation, VOLUME_LEAST_SHARE * middle, VOLUME_DEVIATIONS * middle**0.5)
+    return max(0.0, middle - reach), middle + reach
+
+
+def _decide(
+    connection: duckdb.DuckDBPyConnection,
+    rules: Mapping[str, tuple[_suites.Rule, ...]],
+    made: Mapping[tuple[str, str], _batches.Batch],
+    parameters: Mapping[str, Mapping[str, Any]],
+    unknown: set[tuple[str, str]],
+    present: set[str],
+) -> tuple[dict[str, _run.Decision], list[tuple[_batches.Batch, list[_suites.Rule]]]]:
+    """Sort out what cannot be looked at, and let Great Expectations decide on the rest."""
+    decisions: dict[str, _run.Decision] = {}
+    looked_at: list[tuple[_batches.Batch, list[_suites.Rule]]] = []
+    for name, table_rules in rules.items():
+        waiting: dict[str, list[_suites.Rule]] = {}
+        for rule in table_rules:
+            absent = [needed for needed in rule.needs if needed not in present]
+            if name not in present:
+                decisions[rule.id] = _run.Decision(NOT_ASSESSED, ABSENT, "the table is absent")
+            elif absent:
+                decisions[rule.id] = _run.Decision(NOT_ASSESSED, NOTHING, f"the table {absent[0]!r} is absent")
+            elif any((name, parameter) in unknown for parameter in rule.parameters):
+                decisions[rule.id] = _run.Decision(
+                    NOT_ASSESSED, NOTHING, f"fewer than {VOLUME_PERIODS} earlier periods have rows"
+                )
+            elif (name, rule.on) not in made:
+                decisions[rule.id] = _run.Decision(NOT_ASSESSED, NOTHING, "there is nothing to look at")
+            elif made[name, rule.on].rows == 0:
+                decisions[rule.id] = _run.Decision(NOT_ASSESSED, NOTHING, "the period has no rows")
+            else:
+                waiting.setdefault(rule.on, []).append(rule)
+        looked_at += [(made[name, on], waited) for on, waited in waiting.items()]
+    if looked_at:
+        by_table: dict[str, list[tuple[_batches.Batch, list[_suites.Rule]]]] = {}
+        for batch, waited in looked_at:
+            by_table.setdefault(batch.table, []).append((batch, waited))
+        decisions |= _run.decide(connection, by_table, parameters)
+    return decisions, looked_at
+
+
+def _settle(
+    by_period: pd.DataFrame,
+    rules: list[_suites.Rule],
+    decisions: Mapping[str, _run.Decision],
+    scope: _batches.Scope,
+) -> pd.DataFrame:
+    """Give every rule a row for the centre and the period, and every row its sentence."""
+    now = scope.period.label
+    decided = by_period[(by_period["level"] == "centre") & (by_period["period"] == now)]
+    there = set(decided["rule"])
+    added = [
+        {
+            "rule": rule.id,
+            "level": "centre",
+            "unit": "",
+            "period": now,
+            "n": 0,
+            "n_failed": pd.NA,
+            "value": float("nan"),
+            "outcome": decisions[rule.id].outcome,
+            "cause": decisions[rule.id].cause,
+        }
+        for rule in rules
+        if rule.id not in there
+    ]
+    found = pd.concat([by_period, pd.DataFrame(added, columns=_run.HISTORY)], ignore_index=True)
+    found["n"] = found["n"].astype("int64")
+    found["n_failed"] = found["n_failed"].astype("Int64")
+    found["value"] = found["value"].astype("float64")
+    by_id = {rule.id: rule for rule in rules}
+    found["reason"] = [_reason(by_id[row.rule], decisions[row.rule], row) for row in found.itertuples()]
+    return found.sort_values(["rule", "level", "unit", "period"], ignore_index=True)
+
+
+def _reason(rule: _suites.Rule, decision: _run.Decision, row: Any) -> str:
+    if row.outcome != NOT_ASSESSED:
+        return _words.found(rule, n=row.n, n_failed=row.n_failed, value=row.value, kwargs=decision.kwargs)
+    if decision.cause == ERROR:
+        return f"Whether any of the {_words.noun(rule)} {rule.about} was not assessed: it raised {decision.detail}"
+    why = decision.detail or f"there are no {_words.noun(rule)} that it speaks of"
+    return f"Whether any of the {_words.noun(rule)} {rule.about} was not assessed: {why}"
+
+
+def _expectations(
+    rules: list[_suites.Rule],
+    decisions: Mapping[str, _run.Decision],
+    by_period: pd.DataFrame,
+    scope: _batches.Scope,
+) -> pd.DataFrame:
+    now = by_period[(by_period["level"] == "centre") & (by_period["period"] == scope.period.label)]
+    rows = {row.rule: row for row in now.itertuples()}
+    found = []
+    for rule in rules:
+        row, decision = rows[rule.id], decisions[rule.id]
+        found.append(
+            {
+                "rule": rule.id,
+                "table": rule.table,
+                "columns": rule.columns,
+                "expectation": rule.type,
+                "dimension": rule.dimension,
+                "verdict": rule.verdict,
+                "severity": rule.severity,
+                "kpis": rule.kpis,
+                "about": rule.about,
+                "remedy": rule.remedy,
+                "n": row.n,
+                "n_failed": row.n_failed,
+                "share_failed": row.n_failed / row.n if row.n and not pd.isna(row.n_failed) else float("nan"),
+                "outcome": NOT_ASSESSED if row.cause == NOTHING else decision.outcome,
+                "cause": row.cause or decision.cause,
+                "reason": row.reason,
+            }
+        )
+    return pd.DataFrame(found, columns=EXPECTATION_COLUMNS)

@@ -1,0 +1,280 @@
+"""Great Expectations on DuckDB in few scans: its expectation classes decide, one query answers most of their metrics.
+
+Great Expectations asks for a count per predicate, and issues most of them as queries of their own. `FusedEngine`
+collects the predicates that are about to be counted and counts them in one scan; what it does not know, and
+whatever fails, is left to the engine it derives from. It keeps each predicate, so that the same one can list the
+failing rows and count them per period and team.
+
+This module imports Great Expectations (seconds): import it inside functions only.
+
+Source:
+    Measured against the stock engine and hand-written SQL by `benchmarks/checking.py`; equal to the stock engine in
+    `tests/checks/test_fused.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.metrics.column_aggregate_metric_provider import ColumnAggregateMetricProvider
+from great_expectations.expectations.metrics.map_metric_provider import (
+    ColumnMapMetricProvider,
+    column_condition_partial,
+)
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.row_conditions import Condition, deserialize_row_condition
+from great_expectations.util import convert_to_json_serializable
+
+COUNT = ".unexpected_count"
+POPULATION = ".filtered_row_count"
+UNIQUE = ("column_values.unique", "compound_columns.unique")
+LONG_SET = 32  # an IN list is compared value by value; a longer one is joined
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """What one expectation counts, as SQL over its table.
+
+    Attributes:
+        domain: The rows that it speaks of, before missing values are left out.
+        bad: Those of them that fail.
+        key: The columns of a uniqueness rule, whose `bad` depends on other rows; empty for every other rule.
+    """
+
+    domain: str
+    bad: str
+    key: tuple[str, ...] = ()
+
+
+class FusedEngine(SqlAlchemyExecutionEngine):
+    """The SQL engine of Great Expectations, counting in one scan what it is asked for at one time.
+
+    Attributes:
+        predicates: (metric without its suffix, domain id, value id) -> what was counted.
+        scans: How many fused scans were made.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.predicates: dict[tuple[str, Any, Any], Predicate] = {}
+        self.scans = 0
+
+    def _process_direct_and_bundled_metric_computation_configurations(
+        self, metric_fn_direct_configurations: list[Any], metric_fn_bundle_configurations: list[Any]
+    ) -> dict[Any, Any]:
+        try:
+            known = self._count(metric_fn_direct_configurations, metric_fn_bundle_configurations)
+        except Exception:
+            known = {}  # the stock engine answers, or reports what is wrong
+        rest = super()._process_direct_and_bundled_metric_computation_configurations(
+            [asked for asked in metric_fn_direct_configurations if asked.metric_configuration.id not in known],
+            [asked for asked in metric_fn_bundle_configurations if asked.metric_configuration.id not in known],
+        )
+        return known | rest
+
+    def _count(self, direct: list[Any], bundle: list[Any]) -> dict[Any, Any]:
+        """Answer what can be answered, with one query per batch."""
+        wanted: dict[Any, dict[Any, str]] = defaultdict(dict)
+        for asked in direct:
+            metric = asked.metric_configuration
+            name = metric.metric_name
+            base = name.split(COUNT)[0].removesuffix(POPULATION)
+            batch = metric.metric_domain_kwargs.get("batch_id")
+            if base in UNIQUE and name.endswith((COUNT, POPULATION)):
+                predicate = self._repeats(metric)
+            elif name.endswith((COUNT, POPULATION, COUNT + ".aggregate_fn")):
+                predicate = self._row_wise(asked.metric_provider_kwargs["metrics"].get("unexpected_condition"))
+            else:
+                continue
+            if predicate is None:
+                continue
+            self.predicates[_key(base, metric)] = predicate
+            if name.endswith(POPULATION):
+                wanted[batch][metric.id] = f"count(*) FILTER (WHERE {predicate.domain})"
+            elif name.endswith(COUNT):
+                wanted[batch][metric.id] = f"count(*) FILTER (WHERE {predicate.domain} AND {predicate.bad})"
+        for asked in bundle:
+            metric = asked.metric_configuration
+            name = metric.metric_name
+            batch = metric.metric_domain_kwargs.get("batch_id")
+            domain = self._domain(metric.metric_domain_kwargs)
+            known = self.predicates.get(_key(name.split(COUNT)[0], metric)) if name.endswith(COUNT) else None
+            if known:
+                wanted[batch][metric.id] = f"count(*) FILTER (WHERE {known.domain} AND {known.bad})"
+            elif name == "table.row_count" and domain:
+                wanted[batch][metric.id] = f"count(*) FILTER (WHERE {domain})"
+            elif domain == "TRUE":
+                with contextlib.suppress(Exception):
+                    wanted[batch][metric.id] = self._sql(asked.metric_fn)
+        answers: dict[Any, Any] = {}
+        for batch, selected in wanted.items():
+            self._scan(batch, selected, answers)
+        return answers
+
+    def _scan(self, batch: Any, selected: dict[Any, str], answers: dict[Any, Any]) -> None:
+        """Run the query; where it fails, halve it until only what cannot be computed is left to the stock engine."""
+        if not selected:
+            return
+        columns = list(dict.fromkeys(selected.values()))
+        try:
+            query = f"SELECT {', '.join(columns)} FROM {self._source(batch)}"
+            row = self.execute_query(sa.text(query.replace(":", r"\:"))).fetchone()
+        except Exception:
+            names = list(selected)
+            if len(names) > 1:
+                half = len(names) // 2
+                for part in (names[:half], names[half:]):
+                    self._scan(batch, {name: selected[name] for name in part}, answers)
+            return
+        self.scans += 1
+        by_column = dict(zip(columns, row, strict=True))
+        answers.update({metric: convert_to_json_serializable(by_column[column]) for metric, column in selected.items()})
+
+    def _row_wise(self, condition: Any) -> Predicate | None:
+        if condition is None:
+            return None
+        clause, compute_domain, accessor = condition
+        if not isinstance(clause, sa.ColumnElement) or clause._from_objects or _has_window(clause):
+            return None
+        domain = self._domain({**compute_domain, **accessor})
+        return Predicate(domain, f"coalesce({self._sql(clause)}, FALSE)") if domain else None
+
+    def _repeats(self, metric: Any) -> Predicate | None:
+        """Say uniqueness as membership in the keys that occur more than once; a missing key is never a repeat."""
+        kwargs = dict(metric.metric_domain_kwargs)
+        columns = kwargs["column_list"] if "column_list" in kwargs else [kwargs.pop("column")]
+        domain = self._domain(kwargs)
+        if not domain:
+            return None
+        key = tuple(_quoted(column) for column in columns)
+        return Predicate(domain, repeated(key, self._source(kwargs.get("batch_id")), domain), key)
+
+    def _domain(self, kwargs: dict[str, Any]) -> str | None:
+        """Return the rows of a domain as a condition, as `get_domain_records` would filter them; None: leave it."""
+        parts: list[Any] = []
+        condition = kwargs.get("row_condition")
+        if condition is not None:
+            condition = deserialize_row_condition(condition) if isinstance(condition, dict) else condition
+            if not isinstance(condition, Condition):
+                return None
+            parts.append(self.condition_to_filter_clause(condition))
+        if kwargs.get("filter_conditions"):
+            return None
+        columns = kwargs.get("column_list") or [kwargs[name] for name in ("column_A", "column_B") if name in kwargs]
+        ignored = kwargs.get("ignore_row_if")
+        present = [sa.column(column).isnot(None) for column in columns]
+        if ignored in ("either_value_is_missing", "any_value_is_missing"):
+            parts.append(sa.and_(*present))
+        elif ignored in ("both_values_are_missing", "all_values_are_missing"):
+            parts.append(sa.or_(*present))
+        elif ignored not in (None, "neither", "never"):
+            return None
+        return " AND ".join(f"coalesce({self._sql(part)}, FALSE)" for part in parts) or "TRUE"
+
+    def _source(self, batch: Any) -> str:
+        selectable = self.get_domain_records({"batch_id": batch} if batch else {})
+        if isinstance(selectable, sa.Table):
+            return _quoted(selectable.name)
+        inner = getattr(selectable, "element", selectable)
+        return f"{self._sql(inner)} AS batch"
+
+    def _sql(self, clause: Any) -> str:
+        compiled = clause.compile(dialect=self.dialect, compile_kwargs={"literal_binds": True})
+        return f"({compiled})"
+
+
+class DuckDBDatasource(SQLDatasource):
+    """Stock Great Expectations on a lent DuckDB connection."""
+
+    type: Literal["ccanalysis_duckdb"] = "ccanalysis_duckdb"  # type: ignore[assignment]
+
+
+class FusedDatasource(SQLDatasource):
+    """The same with `FusedEngine`."""
+
+    type: Literal["ccanalysis_fused"] = "ccanalysis_fused"  # type: ignore[assignment]
+
+    @property
+    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+        """The engine that a batch of this source is validated with."""
+        return FusedEngine
+
+
+class _InSet(ColumnMapMetricProvider):
+    """A value set in which a long list is joined instead of compared value by value."""
+
+    condition_metric_name = "column_values.in_set"
+    condition_value_keys = ("value_set",)
+
+    @column_condition_partial(engine=FusedEngine)
+    def _fused(cls, column, value_set, **kwargs):  # type: ignore[no-untyped-def]  # noqa: N805
+        values = [value for value in value_set or () if value is not None]
+        if value_set is None:
+            return sa.true()
+        if not value_set:
+            return sa.false()
+        if len(values) <= LONG_SET or not all(isinstance(value, str) for value in values):
+            return column.in_(values)
+        listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+        return column.in_(sa.text(f"(SELECT unnest([{listed}]))"))
+
+
+class _Regex(ColumnMapMetricProvider):
+    """A regular expression, which the stock engine does not know for DuckDB."""
+
+    condition_metric_name = "column_values.match_regex"
+    condition_value_keys = ("regex",)
+
+    @column_condition_partial(engine=FusedEngine)
+    def _fused(cls, column, regex, **kwargs):  # type: ignore[no-untyped-def]  # noqa: N805
+        return sa.func.regexp_matches(column, regex)
+
+
+class _Median(ColumnAggregateMetricProvider):
+    """The median by the engine's own aggregate, in place of a sort of all values."""
+
+    metric_name = "column.median"
+
+    @metric_value(engine=FusedEngine)
+    def _fused(cls, execution_engine, metric_domain_kwargs, **kwargs):  # type: ignore[no-untyped-def]  # noqa: N805
+        column = _quoted(metric_domain_kwargs["column"])
+        domain = execution_engine._domain({k: v for k, v in metric_domain_kwargs.items() if k != "column"})
+        source = execution_engine._source(metric_domain_kwargs.get("batch_id"))
+        query = f"SELECT median({column}) FROM {source} WHERE {domain}"
+        return execution_engine.execute_query(sa.text(query.replace(":", r"\:"))).scalar()
+
+
+def repeated(key: Sequence[str], source: str, domain: str, *, within: Sequence[str] = ()) -> str:
+    """Return the condition that a row's key occurs more than once, as SQL.
+
+    Args:
+        key: Quoted columns.
+        source: Quoted table.
+        domain: The rows that count.
+        within: Further quoted columns that repeats must share, such as the period.
+    """
+    columns = ", ".join((*within, *key))
+    present = " AND ".join(f"{column} IS NOT NULL" for column in key)
+    return (
+        f"({present} AND ({columns}) IN (SELECT ({columns}) FROM {source} WHERE {domain} AND {present}"
+        f" GROUP BY {columns} HAVING count(*) > 1))"
+    )
+
+
+def _key(base: str, metric: Any) -> tuple[str, Any, Any]:
+    return base, metric.metric_domain_kwargs_id, metric.metric_value_kwargs_id
+
+
+def _quoted(name: Any) -> str:
+    return '"' + str(name).replace('"', '""') + '"'
+
+
+def _has_window(clause: Any) -> bool:
+    return any(isinstance(part, sa.sql.elements.Over) for part in sa.sql.visitors.iterate(clause))

@@ -1,0 +1,94 @@
+"""What a rule found, as a sentence for people who do not know what an expectation is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ccanalysis.checks.suites import Rule
+
+NOUNS = {
+    "agents": "roster rows",
+    "segments": "legs of contacts",
+    "evaluations": "evaluation rows",
+    "surveys": "survey invitations",
+    "agent_states": "agent states",
+    "delegations": "limits of authority",
+    "costs": "cost rows",
+    "calendar": "calendar days",
+    "control_totals": "independent totals",
+}
+BATCH_NOUNS = {"days": "open days", "control": "independent daily totals", "period": "periods"}
+VALUES = {
+    "expect_column_max_to_be_between": "the greatest",
+    "expect_column_mean_to_be_between": "the mean",
+    "expect_column_median_to_be_between": "the median",
+    "expect_column_min_to_be_between": "the least",
+    "expect_table_row_count_to_be_between": "the number of rows",
+}
+
+
+def noun(rule: Rule) -> str:
+    """Return what a rule counts, in the plural."""
+    return BATCH_NOUNS.get(rule.on) or NOUNS.get(rule.table, rule.table.replace("_", " "))
+
+
+def found(rule: Rule, *, n: Any, n_failed: Any, value: Any, kwargs: Mapping[str, Any]) -> str:
+    """Say what a rule found among so many rows.
+
+    Examples:
+        >>> rule = Rule(id="contacts.order", table="contacts", on="rows", expectation={"type": "x", "kwargs": {}},
+        ...     dimension="consistency", verdict="accuracy", severity="block", columns=(), kpis=(),
+        ...     about="ended before they were answered", remedy="")
+        >>> found(rule, n=10_233, n_failed=412, value=None, kwargs={})
+        '412 of 10,233 contacts (4.0 %) ended before they were answered'
+        >>> found(rule, n=10_233, n_failed=0, value=None, kwargs={})
+        'None of 10,233 contacts ended before they were answered'
+    """
+    if rule.type in VALUES:
+        about = rule.about[:1].upper() + rule.about[1:]
+        return f"{about}: {VALUES[rule.type]} is {number(value)}, expected {_range(kwargs)}"
+    if rule.on == "period":
+        about = rule.about[:1].upper() + rule.about[1:]
+        bounds = "min_value" in kwargs or "max_value" in kwargs
+        return f"{about}: {number(value)}, expected {_range(kwargs)}" if bounds else about
+    of = f"of {int(n):,} {noun(rule)}"
+    if n_failed == 0:
+        return f"None {of} {rule.about}"
+    allowed = 1 - rule.kwargs.get("mostly", 1)
+    within = f", within the {percent(allowed)} allowed" if n_failed / n <= allowed else ""
+    return f"{int(n_failed):,} {of} ({percent(n_failed / n)}) {rule.about}{within}"
+
+
+def percent(share: float) -> str:
+    """Return a share as per cent, never rounded to none or all.
+
+    Examples:
+        >>> percent(0.0403), percent(0.00001), percent(0.99999)
+        ('4.0 %', 'under 0.1 %', 'over 99.9 %')
+    """
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    if 0.999 < share < 1:
+        return "over 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def number(value: Any) -> str:
+    """Return a number with thousands apart, and no more digits than it needs."""
+    if value is None or pd.isna(value):
+        return "unknown"
+    return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:,.1f}"
+
+
+def _range(kwargs: Mapping[str, Any]) -> str:
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    if low is not None and high is not None:
+        return f"{_bound(low)} to {_bound(high)}"
+    return f"{_bound(low)} or more" if low is not None else f"{_bound(high)} or less"
+
+
+def _bound(value: Any) -> str:
+    return str(value) if isinstance(value, str) else number(value)
