@@ -128,5 +128,6 @@ def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
     """
     from difflib import get_close_matches  # noqa: PLC0415  only when something was mistyped
 
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]!r}?" if close else "Known are: " + ", ".join(sorted(known))
+    folded = {one.casefold(): one for one in known}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f"Did you mean {folded[close[0]]!r}?" if close else "Known are: " + ", ".join(sorted(known))

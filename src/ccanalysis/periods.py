@@ -13,6 +13,8 @@ from ccanalysis.errors import SettingsError
 Kind = Literal["day", "week", "month", "quarter", "year"]
 KINDS: tuple[Kind, ...] = ("day", "week", "month", "quarter", "year")  # from the finest to the coarsest
 _MONTHS: dict[Kind, int] = {"month": 1, "quarter": 3, "year": 12}
+# Years that a label may name; a look-back of decades from either end is still in the calendar.
+_YEARS = range(1900, 2200)
 _FORMS = "Give a week as 2026-W46, a month as 2026-11, a quarter as 2026-Q4, a year as 2026 or a day as 2026-11-12"
 
 
@@ -43,16 +45,18 @@ class Period:
             >>> Period.parse("2026-02").days
             28
         """
+        if re.match(r"[0-9]{4}", label) and int(label[:4]) not in _YEARS:
+            raise SettingsError(f"the period {label!r} lies outside {_YEARS.start} to {_YEARS.stop - 1}", remedy=_FORMS)
         try:
-            if match := re.fullmatch(r"(\d{4})-W(\d{2})", label):
+            if match := re.fullmatch(r"(\d{4})-W(\d{2})", label, re.ASCII):
                 return cls.containing(date.fromisocalendar(int(match[1]), int(match[2]), 1), "week")
-            if match := re.fullmatch(r"(\d{4})-(\d{2})", label):
+            if match := re.fullmatch(r"(\d{4})-(\d{2})", label, re.ASCII):
                 return cls.containing(date(int(match[1]), int(match[2]), 1), "month")
-            if match := re.fullmatch(r"(\d{4})-Q([1-4])", label):
+            if match := re.fullmatch(r"(\d{4})-Q([1-4])", label, re.ASCII):
                 return cls.containing(date(int(match[1]), 3 * int(match[2]) - 2, 1), "quarter")
-            if match := re.fullmatch(r"(\d{4})", label):
+            if match := re.fullmatch(r"(\d{4})", label, re.ASCII):
                 return cls.containing(date(int(match[1]), 1, 1), "year")
-            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", label):
+            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", label, re.ASCII):
                 return cls.containing(date.fromisoformat(label), "day")
         except ValueError:
             raise SettingsError(f"there is no period {label!r} in the calendar", remedy=_FORMS) from None
