@@ -415,6 +415,28 @@ def quantile_order(values: ArrayLike, share: float, *, level: float = 0.95) -> I
     return Interval(float(ends.low), float(ends.high))
 
 
+def quantile(values: ArrayLike, share: float, *, method: Any = "linear") -> float:
+    """Give a percentile of the observed values, by a named definition.
+
+    Args:
+        values: One value per case, NaN left out.
+        share: Which percentile, as a share: 0.9 for the 90th.
+        method: As in `numpy.quantile`: all nine definitions of Hyndman and Fan; "linear" is their type 7.
+
+    Returns:
+        The percentile, in the unit of `values`; NaN without any.
+
+    Examples:
+        >>> quantile([10, 20, 30, 40], 0.9), quantile([10, 20, 30, 40], 0.9, method="inverted_cdf")
+        (37.0, 40.0)
+
+    Source:
+        Hyndman & Fan (1996), The American Statistician 50: 361-365.
+    """
+    data = _present(values)
+    return float(np.quantile(data, share, method=method)) if data.size else float("nan")
+
+
 class Quantile(NamedTuple):
     """An estimated percentile and its standard error, in the unit of the values."""
 

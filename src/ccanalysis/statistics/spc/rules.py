@@ -48,13 +48,14 @@ class Points:
 Rule = Callable[[Points], Flags]
 
 
-def see(values: NDArray, centre: NDArray, sigma: NDArray) -> Points:
+def see(values: NDArray, centre: NDArray, sigma: NDArray, middle: NDArray | None = None) -> Points:
     """Describe values against a centre line and a standard deviation, with a tolerance for floats.
 
     Args:
         values: Shape (series, periods), NaN where missing.
-        centre: Broadcastable to `values`.
+        centre: The line that runs are counted about, broadcastable to `values`.
         sigma: Broadcastable to `values`; 0 for a series that never varied.
+        middle: The middle between the limits, where it is not the centre line.
 
     Returns:
         What the rules need to know of each point.
@@ -63,8 +64,8 @@ def see(values: NDArray, centre: NDArray, sigma: NDArray) -> Points:
     magnitude = np.where(present, np.abs(values), 0.0).max(axis=1, keepdims=True, initial=0.0)
     tolerance = RELATIVE_TOLERANCE * magnitude
     with np.errstate(invalid="ignore"):
-        distance = values - centre
-        side = _sign(distance, tolerance)
+        distance = values - (centre if middle is None else middle)
+        side = _sign(values - centre, tolerance)
         change = np.diff(values, axis=1, prepend=np.nan)
         beyond = {k: np.abs(distance) > k * sigma + tolerance for k in (1, 2, 3)}
     linked = present.copy()

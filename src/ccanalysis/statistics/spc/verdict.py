@@ -12,8 +12,9 @@ from scipy.special import ndtr
 
 from ccanalysis.errors import StatisticsError
 from ccanalysis.statistics.intervals import Interval, wilson
+from ccanalysis.statistics.spc.judge import FULL_BASELINE, improvement_sign
 from ccanalysis.statistics.spc.rules import RELATIVE_TOLERANCE
-from ccanalysis.statistics.spc.xmr import FULL_BASELINE, LIMIT_FACTOR, Charts, improvement_sign
+from ccanalysis.statistics.spc.xmr import LIMIT_FACTOR, Charts
 
 AssuranceIcon = Literal["pass", "fail", "inconsistent", "none"]
 

@@ -7,80 +7,58 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ccanalysis.errors import StatisticsError, nearest
-from ccanalysis.statistics.spc.rules import RULE_SETS, Flags, Mask, RuleSet, outside_limits, see
-
-Better = Literal["up", "down", "neither"]
+from ccanalysis.errors import StatisticsError
+from ccanalysis.statistics.spc.judge import (
+    POINT_TYPES,
+    Better,
+    fit,
+    improvement_sign,
+    kept_first,
+    label,
+    rule_set_named,
+    rule_texts,
+)
+from ccanalysis.statistics.spc.parts import check_periods, locate, mask
+from ccanalysis.statistics.spc.rules import Flags, Mask, RuleSet
 
 #: Natural process limits lie this many average moving ranges from the mean (3 / 1.128, as published).
 LIMIT_FACTOR = 2.66
 #: A moving range beyond this multiple of their average is left out by screening (3.267 = D4 for n = 2).
 SCREEN_FACTOR = 3.267
-#: Limits from fewer points than this are called trial limits.
-FULL_BASELINE = 13
-
-_SIGN = {"up": 1, "down": -1, "neither": 0}
-
-#: Point types by code; `Charts.point` holds the codes.
-POINT_TYPES = (
-    "common_cause",
-    "improvement_high",
-    "improvement_low",
-    "concern_high",
-    "concern_low",
-    "neutral_high",
-    "neutral_low",
-)
 
 
-def rule_set_named(rule_set: str | RuleSet) -> RuleSet:
-    """Look a rule set up by its name; a `RuleSet` of one's own is returned as it is."""
-    if isinstance(rule_set, RuleSet):
-        return rule_set
-    if rule_set not in RULE_SETS:
-        raise StatisticsError(f"no rule set is named {rule_set!r}", remedy=nearest(rule_set, list(RULE_SETS)))
-    return RULE_SETS[rule_set]
+def _limits(
+    values: NDArray, excluded: Mask, freeze: int | None, rules: RuleSet, *, screened: bool
+) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
+    """Draw the lines of one part, one series a row.
 
-
-def improvement_sign(better: str) -> int:
-    """Turn "up", "down" or "neither" into +1, -1 or 0."""
-    if better not in _SIGN:
-        raise StatisticsError(
-            f"better is {better!r}, expected 'up', 'down' or 'neither'", remedy=nearest(str(better), list(_SIGN))
-        )
-    return _SIGN[better]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Limits and labels of rows that are each one part of a chart; arrays of shape (rows, periods)."""
-
-    centre: NDArray[np.float64]
-    limits_centre: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    n_baseline: NDArray[np.int64]
-    moving_range: NDArray[np.float64]
-    fits: NDArray[np.int8]  # (rules, rows, periods): what each rule says of each point
-
-
-def _judge(values: NDArray, baseline: Mask, rules: RuleSet, *, screened: bool) -> Judged:
-    moving_range = np.abs(np.diff(values, axis=1, prepend=np.nan))
-    average = _average_moving_range(np.where(baseline, moving_range, np.nan), screened=screened)
-    used = baseline & ~np.isnan(values)
-    n_baseline = used.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(used, values, 0.0).sum(axis=1) / np.where(n_baseline > 0, n_baseline, np.nan)
-    centre = _row_median(np.where(used, values, np.nan)) if rules.median else mean
-    sigma = LIMIT_FACTOR / 3 * average
-    points = see(values, centre[:, None], sigma[:, None])
-    fits = np.stack([rule(points) for rule in rules.rules.values()])
-    return Judged(centre, mean, sigma, n_baseline, moving_range, fits)
+    Returns:
+        Centre line, middle of the limits, a third of their distance and the points that set them, each
+        of shape (series,), and the moving ranges, of the shape of `values`. Neighbours of a moving range
+        are neighbours among the points that are not excluded.
+    """
+    baseline = ~excluded
+    if freeze is not None:
+        baseline[:, freeze:] = False
+    order, back = kept_first(excluded)
+    kept, base = values, baseline
+    if excluded.any():
+        kept = np.where(excluded, np.nan, values)
+        kept, base = np.take_along_axis(kept, order, axis=1), np.take_along_axis(baseline, order, axis=1)
+    moving_range = np.abs(np.diff(kept, axis=1, prepend=np.nan))
+    average = _average_moving_range(np.where(base, moving_range, np.nan), screened=screened)
+    used = base & ~np.isnan(kept)
+    mean = _row_mean(np.where(used, kept, np.nan))
+    centre = _row_median(np.where(used, kept, np.nan)) if rules.median else mean
+    if excluded.any():
+        moving_range = np.take_along_axis(moving_range, back, axis=1)
+    return centre, mean, LIMIT_FACTOR / 3 * average, used.sum(axis=1), moving_range
 
 
 def _row_median(values: NDArray) -> NDArray:
@@ -108,28 +86,6 @@ def _average_moving_range(moving_range: NDArray, *, screened: bool) -> NDArray:
         kept = moving_range < SCREEN_FACTOR * average[:, None]
     again = _row_mean(np.where(kept, moving_range, np.nan))
     return np.where(again > 0, again, average)
-
-
-def _label(fits: NDArray[np.int8], sign: NDArray, rules: RuleSet) -> tuple[Flags, Flags]:
-    """Choose each point's rule (its position + 1, or 0) and point type among the rules it fits.
-
-    `fits` has shape (rules, ...) and `sign` broadcasts to the rest: +1 where high is an improvement.
-    """
-    rule = np.zeros(fits.shape[1:], dtype=np.int8)
-    direction = np.zeros(fits.shape[1:], dtype=np.int8)
-    for favourable in (True, False) if rules.improvement_first else (False,):
-        for position, fit in enumerate(fits, start=1):
-            new = (rule == 0) & (fit != 0)
-            if favourable:
-                new &= (fit == sign) & (sign != 0)
-            rule[new] = position
-            direction[new] = fit[new]
-    sided = np.abs(direction) == 1
-    improvement = sided & (direction == sign)
-    concern = sided & (direction == -sign)
-    low = direction < 0
-    point = np.select([direction == 0, improvement, concern], [0, 1 + low, 3 + low], 5 + low)
-    return rule, point.astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -184,16 +140,12 @@ class Charts:
                 "moving_range": self.moving_range[series],
                 "rule": names[self.rule[series]],
                 "point": np.array(POINT_TYPES, dtype=object)[self.point[series]],
-                "rules": self._all_rules(series),
+                "rules": rule_texts(self.fits[:, series], self.rule_names),
                 "n_baseline": self.n_baseline[series],
                 "excluded": self.excluded[series],
             },
             index=index,
         )
-
-    def _all_rules(self, series: int) -> list[str]:
-        fits = self.fits[:, series, :].T != 0
-        return [" ".join(name for name, yes in zip(self.rule_names, row, strict=True) if yes) for row in fits]
 
     def latest(self) -> pd.DataFrame:
         """Give the last present point of every chart, one row a series, as `variation` judges it.
@@ -208,13 +160,6 @@ class Charts:
         at = np.where(any_value, n_periods - 1 - present[:, ::-1].argmax(axis=1), -1)
         rows = np.arange(len(at))
         names = np.array(["", *self.rule_names], dtype=object)
-        fits = self.fits[:, rows, at] != 0
-        weights = 1 << np.arange(len(self.rule_names))
-        combination = weights @ fits
-        text = {
-            int(code): " ".join(name for name, weight in zip(self.rule_names, weights, strict=True) if code & weight)
-            for code in np.unique(combination)
-        }
         return pd.DataFrame(
             {
                 "period": at,
@@ -225,7 +170,7 @@ class Charts:
                 "upper": self.upper[rows, at],
                 "rule": names[self.rule[rows, at]],
                 "point": np.array(POINT_TYPES, dtype=object)[self.point[rows, at]],
-                "rules": [text[int(code)] for code in combination],
+                "rules": rule_texts(self.fits[:, rows, at], self.rule_names),
                 "n_baseline": self.n_baseline[rows, at],
             }
         )
@@ -288,27 +233,32 @@ def xmr_many(
 
     shape = value.shape
     part = np.zeros(shape, dtype=np.int64)
-    centre, limits_centre, sigma = (np.full(shape, np.nan) for _ in range(3))
+    centre, middle, sigma = (np.full(shape, np.nan) for _ in range(3))
     moving_range = np.full(shape, np.nan)
     n_baseline = np.zeros(shape, dtype=np.int64)
     fits = np.zeros((len(rules.rules), *shape), dtype=np.int8)
     for number, (start, stop) in enumerate(zip(starts, [*starts[1:], periods], strict=True)):
         span = slice(start, stop)
-        judged = _judge_kept(value[:, span], excluded[:, span], freeze, rules, screened=screen)
+        lines = _limits(value[:, span], excluded[:, span], freeze, rules, screened=screen)
         part[:, span] = number
-        centre[:, span] = judged.centre[:, None]
-        limits_centre[:, span] = judged.limits_centre[:, None]
-        sigma[:, span] = judged.sigma[:, None]
-        n_baseline[:, span] = judged.n_baseline[:, None]
-        moving_range[:, span] = judged.moving_range
-        fits[:, :, span] = judged.fits
-    rule, point = _label(fits, sign[:, None], rules)
+        moving_range[:, span] = lines[4]
+        for whole, line in zip((centre, middle, sigma, n_baseline), lines[:4], strict=True):
+            whole[:, span] = line[:, None]
+        fits[:, :, span] = fit(
+            value[:, span],
+            excluded[:, span],
+            rules,
+            centre=centre[:, span],
+            middle=middle[:, span],
+            sigma=sigma[:, span],
+        )
+    rule, point = label(fits, sign[:, None], rules)
     return Charts(
         value=value,
         part=part,
         centre=centre,
-        lower=limits_centre - 3 * sigma,
-        upper=limits_centre + 3 * sigma,
+        lower=middle - 3 * sigma,
+        upper=middle + 3 * sigma,
         sigma=sigma,
         moving_range=moving_range,
         n_baseline=n_baseline,
@@ -317,32 +267,6 @@ def xmr_many(
         fits=fits,
         rule_names=tuple(rules.rules),
         excluded=excluded,
-    )
-
-
-def _judge_kept(values: NDArray, excluded: Mask, freeze: int | None, rules: RuleSet, *, screened: bool) -> Judged:
-    """Judge one part; excluded points are taken out first, and only held against the limits."""
-    baseline = np.ones(values.shape, dtype=bool)
-    if freeze is not None:
-        baseline[:, freeze:] = False
-    if not excluded.any():
-        return _judge(values, baseline, rules, screened=screened)
-    order = np.argsort(excluded, axis=1, kind="stable")  # kept points first, in their order
-    kept = np.where(np.take_along_axis(excluded, order, axis=1), np.nan, np.take_along_axis(values, order, axis=1))
-    judged = _judge(kept, np.take_along_axis(baseline, order, axis=1), rules, screened=screened)
-    back = np.argsort(order, axis=1)
-    fits = np.take_along_axis(judged.fits, np.broadcast_to(back, judged.fits.shape), axis=2)
-    if "outside_limits" in rules.rules:
-        alone = outside_limits(see(values, judged.limits_centre[:, None], judged.sigma[:, None]))
-        position = list(rules.rules).index("outside_limits")
-        fits[position] = np.where(excluded, alone, fits[position])
-    return Judged(
-        centre=judged.centre,
-        limits_centre=judged.limits_centre,
-        sigma=judged.sigma,
-        n_baseline=judged.n_baseline,
-        moving_range=np.take_along_axis(judged.moving_range, back, axis=1),
-        fits=fits,
     )
 
 
@@ -411,9 +335,7 @@ def xmr(
         Wheeler, Understanding Variation (1993). Rule sets: see `RULE_SETS`.
     """
     series = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values, dtype=float))
-    if series.empty:
-        raise StatisticsError("there is no value to chart")
-    _check_periods(series.index)
+    check_periods(series.index)
     wanted = np.full(len(series), np.nan) if target is None else np.asarray(target, dtype=float)
     if wanted.ndim and len(wanted) != len(series):
         raise StatisticsError(f"target has {len(wanted)} entries for {len(series)} values")
@@ -422,52 +344,8 @@ def xmr(
         rule_set=rule_set,
         better=better,
         freeze=freeze,
-        rebase=_locate(series.index, rebase, "rebase"),
-        exclude=_mask(series.index, exclude),
+        rebase=locate(series.index, rebase, "rebase"),
+        exclude=mask(series.index, exclude)[None, :],
         screened=screened,
     )
     return charts.frame(0, series.index).assign(target=wanted)
-
-
-def _check_periods(index: pd.Index) -> None:
-    if not index.is_unique:
-        raise StatisticsError(
-            f"{int(index.duplicated().sum())} periods occur more than once",
-            remedy="Add up both sides of the measure per period before charting.",
-        )
-    timed = isinstance(index, pd.DatetimeIndex | pd.PeriodIndex)
-    if timed and not index.is_monotonic_increasing:
-        raise StatisticsError("the periods are not in time order", remedy="Sort the values by their index.")
-
-
-def _locate(index: pd.Index, labels: Any, name: str) -> list[int]:
-    """Find the positions of labels in an index; every label must be there."""
-    wanted = [labels] if isinstance(labels, str) or not isinstance(labels, Iterable) else list(labels)
-    if not wanted:
-        return []
-    if isinstance(index, pd.DatetimeIndex):
-        sought: pd.Index = pd.DatetimeIndex(wanted, tz=index.tz)
-    elif isinstance(index, pd.PeriodIndex):
-        sought = pd.PeriodIndex(wanted, freq=index.freq)
-    else:
-        sought = pd.Index(wanted)
-    found = index.get_indexer(sought)
-    if (found < 0).any():
-        missing = ", ".join(str(label) for label, at in zip(sought, found, strict=True) if at < 0)
-        raise StatisticsError(
-            f"{name} names periods that are not in the series: {missing}", remedy="Name periods of its index."
-        )
-    return [int(at) for at in found]
-
-
-def _mask(index: pd.Index, exclude: Any) -> NDArray[np.bool_] | None:
-    if exclude is None:
-        return None
-    flags = np.asarray(exclude)
-    if flags.dtype == bool:
-        if len(flags) != len(index):
-            raise StatisticsError(f"exclude has {len(flags)} flags for {len(index)} values")
-        return flags[None, :]
-    mask = np.zeros((1, len(index)), dtype=bool)
-    mask[0, _locate(index, exclude, "exclude")] = True
-    return mask
