@@ -23,7 +23,10 @@ from ccanalysis.verdicts import FULL_BASELINE, shortfall
 FALSE_DISCOVERY = 0.10
 _SUM_OF_TWO_TAILS = 2 * 1.959963985
 _MISSED = ("missed_real", "cannot_meet", "missed_chance")
-_CUSTOMER_LEVELS = ("site", "team", "queue", "channel", "reason")
+# A single person is spoken of only where the figures tell people apart, or the miss is clear by itself.
+RELIABLE = 0.7
+CLEAR = 0.01
+_SIGNAL_LEVELS = ("centre", "site", "team")
 COLUMNS = [
     "kind",
     "tier",
@@ -204,8 +207,8 @@ def _improvements(compared: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict
             continue
         for _, row in missed.iterrows():
             certain = row["q_value"] <= FALSE_DISCOVERY and row["impact_low"] > 0
-            comparable = not (level == "agent" and row["reliability"] < 0.7)
-            tier = "act" if certain and comparable else "watch"
+            told_apart = level != "agent" or row["reliability"] >= RELIABLE or row["q_value"] <= CLEAR
+            tier = "act" if certain and told_apart else "watch"
             kind = "development" if level == "agent" else "improve"
             rows.append(_finding(row, kind, tier, text.verdict(row, period=period.text), kpi.action_after_review))
     return rows
@@ -233,7 +236,7 @@ def _system(compared: pd.DataFrame, kpi: Kpi, level: str, part: pd.DataFrame, pe
 def _signals(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
     """Recognise good performance by signal, not by rank; warn of a worsening before the target is missed."""
     rows = []
-    wanted = own[own["level"].isin(("centre", *_CUSTOMER_LEVELS)) & ~own["status"].isin(["not_judged"])]
+    wanted = own[own["level"].isin(_SIGNAL_LEVELS) & ~own["status"].isin(["not_judged"])]
     for _, row in wanted.iterrows():
         why = text.RULE_WORDS.get(row["rules"], "")
         if row["variation"] == "improving":
@@ -256,7 +259,7 @@ def _targets(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
     part = own[(own["level"] == "centre") & (own["n_baseline"] >= FULL_BASELINE)]
     rows = []
     for _, row in part.iterrows():
-        if row["assurance"] == "hits" and row["hit_rate"] == 1.0:
+        if row["assurance"] == "hits" and row["hit_rate"] == 1.0 and kpi.better != "within":
             sentence = f"{row['name']}: the target was met in each of the last {row['n_baseline']} periods."
             rows.append(
                 _finding(row, "review_target", "note", sentence, "Ask whether the target still asks for anything.")

@@ -212,7 +212,8 @@ def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period) -
     paths = [workspace.root / SETTINGS_FILE, workspace.register_path, *sorted(workspace.suites_path.glob("*.json"))]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     package = Path(__file__).parent
-    code = [path for path in sorted(package.rglob("*.py")) if "reports" not in path.parts]
+    shown = {"reports", "samples", "views.py", "charts.py", "display.py", "cli.py", "export.py", "editions.py"}
+    code = [path for path in sorted(package.rglob("*.py")) if not shown & set(path.relative_to(package).parts)]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -255,11 +256,11 @@ def _work(
         effects = _effects(workspace, staged, checked, kpis, measured.sums, period)
     with clock("judge"):
         say("Judging")
-        line = verdicts.series(measured, kpis, periods, ratings)
         last_day = _last_day(staged, workspace)
-        judged = verdicts.judge(line, kpis, period, ratings, last_day=last_day)
+        line = verdicts.series(measured, kpis, periods, ratings, last_day=last_day)
+        judged = verdicts.judge(line, kpis, period, ratings)
         earlier = line[line["period"] < period.label]
-        before = verdicts.judge(earlier, kpis, period.shift(-1), ratings, last_day=last_day)
+        before = verdicts.judge(earlier, kpis, period.shift(-1), ratings)
         found = findings.findings(judged, kpis, period)
     frames = {
         "kpis": _register_frame(kpis),

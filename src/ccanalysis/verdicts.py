@@ -50,12 +50,18 @@ SERIES_COLUMNS = [
     "point",
     "part",
     "excluded",
+    "provisional",
     "rating",
 ]
 
 
 def series(
-    components: Components, kpis: Sequence[Kpi], periods: Sequence[Period], ratings: pd.DataFrame
+    components: Components,
+    kpis: Sequence[Kpi],
+    periods: Sequence[Period],
+    ratings: pd.DataFrame,
+    *,
+    last_day: date | None = None,
 ) -> pd.DataFrame:
     """Turn components into values with intervals, targets, limits and marks, one row per unit and period.
 
@@ -64,12 +70,13 @@ def series(
         kpis: The KPIs.
         periods: All periods of the look-back, the oldest first; one without a row becomes a gap.
         ratings: The gate: `kpi`, `level`, `unit`, `period` (a label), `rating`.
+        last_day: Last local day in the data; figures that settle later are provisional.
 
     Returns:
         Columns `SERIES_COLUMNS`, sorted; `period` is the period's label.
     """
     frames = [
-        _kpi_series(components, kpi, list(periods), ratings[ratings["kpi"] == kpi.id])
+        _kpi_series(components, kpi, list(periods), ratings[ratings["kpi"] == kpi.id], last_day)
         for kpi in kpis
         if (components.sums["kpi"] == kpi.id).any()
     ]
@@ -78,7 +85,9 @@ def series(
     return pd.concat(frames, ignore_index=True)[SERIES_COLUMNS]
 
 
-def _kpi_series(components: Components, kpi: Kpi, periods: list[Period], ratings: pd.DataFrame) -> pd.DataFrame:
+def _kpi_series(
+    components: Components, kpi: Kpi, periods: list[Period], ratings: pd.DataFrame, last_day: date | None
+) -> pd.DataFrame:
     starts = {period.start: period.label for period in periods}
     own = components.sums[components.sums["kpi"] == kpi.id]
     own = own[own["period"].isin(starts)].assign(period=lambda frame: frame["period"].map(starts))
@@ -89,6 +98,8 @@ def _kpi_series(components: Components, kpi: Kpi, periods: list[Period], ratings
     _add_values(grid, kpi, components.histograms, starts)
     _add_targets(grid, kpi, periods)
     grid["rating"] = _ratings(grid, ratings)
+    unsettled = {period.label for period in periods if _provisional(kpi, period, last_day)}
+    grid["provisional"] = grid["period"].isin(unsettled)
     _add_limits(grid, kpi, periods)
     if kpi.measure.kind == "ratio":
         spread = (grid["upper"] - grid["lower"]) / 6  # limits lie three standard deviations from the centre
@@ -163,11 +174,17 @@ def _ratings(grid: pd.DataFrame, ratings: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(pd.isna(found), fallback, found), index=grid.index).fillna("unknown")
 
 
+def _provisional(kpi: Kpi, period: Period, last_day: date | None) -> bool:
+    """Tell whether rows that settle the figure can still come."""
+    settle = kpi.measure.settle_days
+    return bool(settle) and last_day is not None and (last_day - period.end).days + 1 < settle
+
+
 def _add_limits(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
-    """Draw one XmR chart per unit; periods whose data are not fit are shown but set no limit."""
+    """Draw one XmR chart per unit; periods that are not fit or not settled are shown but set no limit."""
     shape = (len(grid) // len(periods), len(periods))
     values = grid["value"].to_numpy(dtype=float).reshape(shape)
-    excluded = (grid["rating"] == "not fit").to_numpy().reshape(shape)
+    excluded = ((grid["rating"] == "not fit") | grid["provisional"]).to_numpy().reshape(shape)
     positions = []
     for day, _ in kpi.rebase:
         at = next((i for i, period in enumerate(periods) if period.start <= day < period.end), None)
@@ -202,8 +219,6 @@ def judge(
     kpis: Sequence[Kpi],
     period: Period,
     ratings: pd.DataFrame,
-    *,
-    last_day: date | None = None,
 ) -> pd.DataFrame:
     """Give each KPI and unit its verdict for one period.
 
@@ -212,7 +227,6 @@ def judge(
         kpis: The KPIs.
         period: The period to judge.
         ratings: The gate, with `reasons` beside `rating`.
-        last_day: Last local day in the data, for figures that settle later.
 
     Returns:
         One row per KPI, level and unit: `kpi, name, level, unit, period, numerator, denominator, n, value, ci_low,
@@ -224,7 +238,7 @@ def judge(
     for kpi in kpis:
         own = frame[frame["kpi"] == kpi.id]
         for (level, unit), line in own.groupby(["level", "unit"], sort=False, observed=True):
-            rows.append(_verdict(kpi, str(level), str(unit), line, period, reasons, last_day))
+            rows.append(_verdict(kpi, str(level), str(unit), line, period, reasons))
     return pd.DataFrame(rows)
 
 
@@ -241,7 +255,6 @@ def _verdict(
     line: pd.DataFrame,
     period: Period,
     gate: dict[tuple[str, str, str], tuple[str, ...]],
-    last_day: date | None,
 ) -> dict[str, Any]:
     latest = line[line["period"] == period.label].iloc[-1]
     value, low, high = float(latest["value"]), float(latest["target"]), float(latest["target_high"])
@@ -249,9 +262,7 @@ def _verdict(
     baseline = int((usable & (line["part"] == latest["part"])).sum())
     reasons = list(gate.get((kpi.id, level, unit)) or gate.get((kpi.id, "centre", "centre")) or ())
     experimental = not kpi.approval.covers(period.start)
-    provisional = last_day is not None and kpi.measure.settle_days > (last_day - period.start).days - period.days + 1
-    if provisional:
-        reasons.append(f"provisional: it settles {kpi.measure.settle_days} days after the period")
+    provisional = bool(latest["provisional"])
     if experimental:
         reasons.append("experimental: the KPI is not approved for this period")
     variation, rules = _variation(latest, baseline, kpi)
@@ -297,7 +308,7 @@ def _verdict(
 
 
 def _variation(latest: pd.Series, baseline: int, kpi: Kpi) -> tuple[str, str]:
-    if baseline < SHORT_BASELINE or np.isnan(latest["value"]):
+    if baseline < SHORT_BASELINE or np.isnan(latest["value"]) or latest["excluded"]:
         return "not_enough_data", ""
     rule = str(latest["rule"])
     if rule == "outside_limits" and baseline < FULL_BASELINE:
@@ -346,6 +357,8 @@ def _status(kpi: Kpi, latest: pd.Series, baseline: int, assurance: str, variatio
     if latest["rating"] in ("not fit", "unknown"):
         word = text.RATING_WORDS[latest["rating"]].lower()
         return "not_judged", False, [word]
+    if latest["provisional"]:
+        return "not_judged", False, [f"provisional: it settles {kpi.measure.settle_days} days after the period"]
     if n < kpi.minimum_n:
         return "not_judged", False, [f"only {text.number(n)} cases, and at least {kpi.minimum_n} are needed"]
     target, high, tolerance = float(latest["target"]), float(latest["target_high"]), float(latest["tolerance"])

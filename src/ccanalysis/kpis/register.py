@@ -51,16 +51,20 @@ class Target:
             values for a KPI that must lie within a band. In the unit of the KPI (0 to 1 for shares).
         individual: For agents; None where individuals have no target.
         tolerance: How far a value may miss the target and still count as within tolerance, in the same unit.
+        levels: The levels that `team` holds for; empty means all but agents.
     """
 
     since: date
     team: Bound | None
     individual: Bound | None
     tolerance: float = 0.0
+    levels: tuple[str, ...] = ()
 
     def at(self, level: str) -> Bound | None:
         """Return the target of a level."""
-        return self.individual if level == "agent" else self.team
+        if level == "agent":
+            return self.individual
+        return self.team if not self.levels or level in self.levels else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,7 +387,7 @@ class _Entry:
         for item in listed:
             if not isinstance(item, dict):
                 raise self.error("targets", "a target must be a table", "Write - {from: 2026-01-01, team: 0.8}")
-            self.known(item, ("from", "team", "individual", "tolerance"), "targets")
+            self.known(item, ("from", "team", "individual", "tolerance", "levels"), "targets")
             since = self.day(item, "from", "targets")
             if since is None:
                 raise self.error("targets", "a target has no 'from'", "Say from which day on it holds")
@@ -394,9 +398,17 @@ class _Entry:
                     team=team,
                     individual=self.bound(item.get("individual"), better, "individual"),
                     tolerance=self.tolerance(item.get("tolerance"), team),
+                    levels=self.target_levels(item),
                 )
             )
         return tuple(sorted(targets, key=lambda target: target.since))
+
+    def target_levels(self, item: Mapping[str, Any]) -> tuple[str, ...]:
+        levels = item.get("levels", [])
+        for level in levels if isinstance(levels, list) else [levels]:
+            if level not in LEVELS[:-1]:
+                raise self.error("targets", f"there is no level {level!r}", nearest(str(level), list(LEVELS[:-1])))
+        return tuple(levels)
 
     def bound(self, value: Any, better: Better, key: str) -> Bound | None:
         if value is None:
