@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +54,8 @@ class Desk:
     def source(self, files: str, columns: str, *, table: str = "contacts", name: str = "", more: str = "") -> None:
         """Declare a source."""
         name = name or f"source {len(self.sources) + 1}"
-        self.sources.append(
-            f'[[sources]]\nname = "{name}"\ntable = "{table}"\nfiles = "{files}"\n{more}\n[sources.columns]\n{columns}\n'
-        )
+        head = f'name = "{name}"\ntable = "{table}"\nfiles = "{files}"\n{more}'
+        self.sources.append(f"[[sources]]\n{head}\n[sources.columns]\n{columns}\n")
 
     def calls(self, *rows: str, name: str = "calls.csv", **more: Any) -> Path:
         """Write rows of the call export, and declare it."""
@@ -89,18 +86,6 @@ class Desk:
 def desk(tmp_path: Path) -> Desk:
     """An empty workspace in London."""
     return Desk(tmp_path)
-
-
-@pytest.fixture
-def shared() -> Path:
-    """The folder with reference data; the test is skipped where it is absent."""
-    folder = Path(os.environ.get("CCANALYSIS_SHARED", Path(__file__).parents[3] / "shared"))
-    if not (folder / "data").is_dir():
-        pytest.skip("the reference data is not there; name its folder in CCANALYSIS_SHARED")
-    return folder / "data"
-
-
-Rows = Callable[..., list[Any]]
 
 
 def rows(path: Path, *columns: str, order: str = "source_file, source_row") -> list[Any]:

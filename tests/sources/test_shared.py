@@ -13,7 +13,7 @@ pytestmark = pytest.mark.shared
 
 def test_every_call_of_august_is_read(desk, shared):
     """42,078 calls, of which 19 left the menu before they entered it."""
-    shutil.copy(shared / "anonymous_bank_aug1999" / "calls_august.csv", desk.root / "data")
+    shutil.copy(shared / "data" / "anonymous_bank_aug1999" / "calls_august.csv", desk.root / "data")
     desk.source(
         "data/calls_august.csv",
         """
@@ -54,11 +54,13 @@ wait_s_sum = { product = ["asa_s", "n_answered"] }
 
 def test_semicolons_and_a_byte_order_mark_are_read(desk, shared):
     """5,585 days; the waits of 2023 add up to 52.956 s for each of 377,605 handled calls."""
-    shutil.copy(shared / "vancouver_311" / "3-1-1-contact-centre-metrics.csv", desk.root / "data")
+    shutil.copy(shared / "data" / "vancouver_311" / "3-1-1-contact-centre-metrics.csv", desk.root / "data")
     desk.source("data/*.csv", VANCOUVER, table="intervals", more='delimiter = ";"')
     staged = desk.stage()
     assert counts(staged)["kept"] == counts(staged)["read"] == 5_585
-    year = [row for row in rows(staged.tables["intervals"], "starts_on", "n_answered", "wait_s_sum") if row[0] >= "2023"]
+    year = [
+        row for row in rows(staged.tables["intervals"], "starts_on", "n_answered", "wait_s_sum") if row[0] >= "2023"
+    ]
     year = [row for row in year if row[0] < "2024"]
     handled, waited = sum(int(row[1]) for row in year), sum(int(row[2]) for row in year)
     assert handled == 377_605
@@ -68,7 +70,7 @@ def test_semicolons_and_a_byte_order_mark_are_read(desk, shared):
 def test_the_workbook_says_what_its_csv_twin_says(desk, shared):
     """365 days of 2023, measure by measure."""
     for name in ("3-1-1-contact-centre-metrics.csv", "3-1-1-contact-centre-metrics-2023.xlsx"):
-        shutil.copy(shared / "vancouver_311" / name, desk.root / "data")
+        shutil.copy(shared / "data" / "vancouver_311" / name, desk.root / "data")
     measures = ("starts_on", "n_offered", "n_answered", "n_abandoned", "asa_s", "service_level_share", "wait_s_sum")
     desk.source("data/*.csv", VANCOUVER, table="intervals", more='delimiter = ";"')
     text = rows(desk.stage().tables["intervals"], *measures, order="starts_on")
@@ -82,7 +84,7 @@ def test_the_workbook_says_what_its_csv_twin_says(desk, shared):
 
 def test_official_counts_are_read(desk, shared):
     """534 provider-months; no row is lost to text months and column names with spaces."""
-    shutil.copy(shared / "nhs111_mds_2015_16" / "NHS_Calls.csv", desk.root / "data")
+    shutil.copy(shared / "data" / "nhs111_mds_2015_16" / "NHS_Calls.csv", desk.root / "data")
     desk.source(
         "data/NHS_Calls.csv",
         """
@@ -106,7 +108,7 @@ n_in_threshold = "Nhs1 Answered 60sec SUM"
 
 def test_line_breaks_inside_quotes_do_not_make_rows(desk, shared):
     """2,343 service standards on 3,136 lines."""
-    shutil.copy(shared / "canada_service_standards" / "ss_2024.csv", desk.root / "data")
+    shutil.copy(shared / "data" / "canada_service_standards" / "ss_2024.csv", desk.root / "data")
     desk.source(
         "data/ss_2024.csv",
         """

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from ccanalysis.errors import EnvironmentFaultError
-from ccanalysis.sources import staging
+from ccanalysis.sources.exports import find_exports, fingerprint_of, sha256_of
 from ccanalysis.sources.rules import REASONS
+from ccanalysis.sources.staging import environment_faults, stage_tables
 from ccanalysis.workspace import Workspace
 
 __all__ = ["REASONS", "Staged", "stage"]
@@ -73,8 +74,8 @@ def stage(workspace: Workspace, *, progress: Callable[[str], None] | None = None
         EnvironmentFaultError: Disk, rights or memory do not suffice.
     """
     say = progress or (lambda _: None)
-    exports = staging.find_exports(workspace)
-    fingerprint = staging.fingerprint_of(workspace, exports)
+    exports = find_exports(workspace)
+    fingerprint = fingerprint_of(workspace, exports)
     home = workspace.cache_path / "staged"
     folder = home / fingerprint
     if (staged := _load(folder)) is not None:
@@ -82,35 +83,23 @@ def stage(workspace: Workspace, *, progress: Callable[[str], None] | None = None
         return staged
     aside = home / f".writing-{fingerprint}-{os.getpid()}"
     with _writing(home, aside):
-        work = staging.Stage(workspace=workspace, folder=aside, exports=exports, progress=say)
-        staging.run(work)
-        intake = pd.DataFrame(
-            [
-                (
-                    export.source.name,
-                    export.table.name,
-                    export.name,
-                    export.sha256,
-                    export.bytes,
-                    export.records,
-                    export.kept,
-                    export.quarantined,
-                    export.duplicates,
-                    export.set_aside,
-                )
-                for export in exports
-            ],
-            columns=list(INTAKE_COLUMNS),
-        )
-        files = {path.name: staging.sha256_of(path) for path in sorted(aside.glob("*.parquet"))}
+        tables, notes = stage_tables(workspace, aside, exports, say)
+        intake = [
+            (
+                *(e.source.name, e.table.name, e.name, e.sha256, e.bytes),
+                *(e.read, e.kept, e.quarantined, e.duplicates, e.set_aside),
+            )
+            for e in exports
+        ]
         content = {
             "fingerprint": fingerprint,
-            "tables": {name: path.name for name, path in sorted(work.tables.items())},
-            "intake": intake.to_dict(orient="records"),
-            "notes": work.notes,
-            "sha256": files,
+            "tables": {name: path.name for name, path in sorted(tables.items())},
+            "intake": [dict(zip(INTAKE_COLUMNS, row, strict=True)) for row in intake],
+            "notes": notes,
+            "sha256": {path.name: sha256_of(path) for path in sorted(aside.glob("*.parquet"))},
         }
-        (aside / "staged.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        (aside / "staged.json").write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
     staged = _load(folder)
@@ -126,7 +115,7 @@ class _writing:  # noqa: N801  used as a function
         self.home, self.aside = home, aside
 
     def __enter__(self) -> None:
-        with staging.environment_faults(self.home):
+        with environment_faults(self.home):
             shutil.rmtree(self.aside, ignore_errors=True)
             self.aside.mkdir(parents=True)
 
@@ -138,7 +127,7 @@ def _load(folder: Path) -> Staged | None:
     """Return what lies in a folder if it is whole, byte by byte."""
     try:
         content = json.loads((folder / "staged.json").read_text(encoding="utf-8"))
-        whole = all(staging.sha256_of(folder / name) == digest for name, digest in content["sha256"].items())
+        whole = all(sha256_of(folder / name) == digest for name, digest in content["sha256"].items())
     except (OSError, ValueError, KeyError):
         return None
     if not whole:

@@ -1,7 +1,7 @@
 """Read one worksheet in a process of its own, so that a hostile or huge workbook ends this process and no other.
 
 Run as a script, without the package: `python -I _workbook_child.py REQUEST`, where REQUEST is a JSON file. It writes
-one record per line with its row number in front, as `csv_files` does, and a JSON answer. Exit code 3 is a refusal.
+one record per line with file and row number in front, as `csv_files` does, and a JSON answer. Exit code 3 is a refusal.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 MARK = "\x1f"
 INNER_NEWLINE = "\x1e"
+BLANKS = " \t\n\u00a0\u202f\ufeff"
 MAX_UNPACKED = 1 << 30
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -172,7 +173,7 @@ def write(sheet: Any, request: dict[str, Any], errors: set[tuple[int, int]]) -> 
                 title += 1
             elif not header:
                 header, header_row = [text.lstrip(MARK).strip() for text in texts], row
-            elif not any(text.strip(" \u00a0\t\n") for text in texts):
+            elif not any(text.strip(BLANKS) for text in texts):
                 blank += 1
             elif [text.strip() for text in texts] == header:
                 repeated += 1
@@ -181,7 +182,7 @@ def write(sheet: Any, request: dict[str, Any], errors: set[tuple[int, int]]) -> 
             else:
                 written += 1
                 inner += sum(text.count("\n") for text in texts)
-                out.writerow([row, *(text.replace("\n", INNER_NEWLINE) for text in texts)])
+                out.writerow([request["number"], row, *(text.replace("\n", INNER_NEWLINE) for text in texts)])
     return {
         "header": header,
         "header_row": header_row,
@@ -193,6 +194,7 @@ def write(sheet: Any, request: dict[str, Any], errors: set[tuple[int, int]]) -> 
         "blank": blank,
         "repeated": repeated,
         "inner_lines": inner,
+        "blanks": False,
     }
 
 
@@ -200,7 +202,7 @@ def as_text(cell: Any, decimal: str) -> str:
     """Write a cell as text, typed cells with the mark of their type."""
     match cell:
         case str():
-            return cell.replace("\r\n", "\n").replace("\r", "\n").replace("_x000D_\n", "\n")
+            return cell.replace("_x000D_\n", "\n").replace("\r\n", "\n").replace("\r", "\n").strip(BLANKS)
         case bool():
             return "TRUE" if cell else "FALSE"
         case int():

@@ -16,7 +16,7 @@ from functools import lru_cache
 from ccanalysis.contracts import Column, Table
 from ccanalysis.engine import connect, literal, quoted
 from ccanalysis.errors import SettingsError, nearest, place
-from ccanalysis.sources.clock_changes import FIRST_YEAR, LAST_YEAR, clock_changes
+from ccanalysis.sources.clock_changes import FIRST_YEAR, LAST_YEAR, instant_sql, local_sql
 from ccanalysis.sources.rules import reason
 from ccanalysis.workspace import SETTINGS_FILE, FieldMapping, Source
 
@@ -33,13 +33,14 @@ class Casting:
     """The SQL that turns the rows of one export into rows of its contract table.
 
     Attributes:
-        select: A query over a relation `export` with `_row` and `c0`, `c1` ..; it gives `_row`,
+        select: A query over a relation `export` with `_file`, `_row` and `c0`, `c1` ..; it gives both,
             `_aside` (the row is declared not to be a record), the mapped columns and `_faults`, a list of
             `column|rule|detail` or NULL.
         used: The positions of the export's columns that are needed.
         positions: Export column -> position in the file.
         origin: Contract column -> export columns it comes from.
         details: (contract column, rule) -> what the reason adds.
+        local_times: Whether some times may come without an offset.
     """
 
     select: str
@@ -47,6 +48,7 @@ class Casting:
     positions: Mapping[str, int]
     origin: Mapping[str, tuple[str, ...]]
     details: Mapping[tuple[str, str], str]
+    local_times: bool
 
     def reason(self, column: str, rule: str, detail: str) -> str:
         """Say a fault in words."""
@@ -73,7 +75,14 @@ def wanted_columns(source: Source) -> dict[str, str]:
 
 
 def casting(
-    source: Source, table: Table, positions: Mapping[str, int], *, zone: str, inner_newline: str = ""
+    source: Source,
+    table: Table,
+    positions: Mapping[str, int],
+    *,
+    zone: str,
+    days: str,
+    blanks: bool = True,
+    inner_newline: str = "",
 ) -> Casting:
     """Write the SQL for one source.
 
@@ -82,26 +91,39 @@ def casting(
         table: Its contract table.
         positions: Export column -> position in the file.
         zone: The zone of times without an offset.
+        days: The tables of days of that zone, as `clock_changes.add_day_tables` names them.
+        blanks: Whether cells may begin or end with blanks.
         inner_newline: The character that stands for a line break inside a value, if there is one.
 
     Raises:
         SettingsError: The mapping cannot be followed.
     """
-    return _Builder(source, table, positions, zone, inner_newline).build()
+    return _Builder(source, table, positions, zone, days, blanks, inner_newline).build()
 
 
 class _Builder:
     def __init__(
-        self, source: Source, table: Table, positions: Mapping[str, int], zone: str, inner_newline: str
+        self,
+        source: Source,
+        table: Table,
+        positions: Mapping[str, int],
+        zone: str,
+        days: str,
+        blanks: bool,
+        inner_newline: str,
     ) -> None:
         self.source = source
         self.table = table
         self.positions = positions
         self.zone = zone
+        self.days = days
+        self.blanks = blanks
         self.inner_newline = inner_newline
         self.typed = source.format != "csv"
         self.details: dict[tuple[str, str], str] = {}
         self.moments: list[str] = []
+        self.doubts: list[str] = []
+        self.joins: list[str] = []
         self.number = _number_patterns(source)
 
     def error(self, problem: str, remedy: str) -> SettingsError:
@@ -134,30 +156,32 @@ class _Builder:
         cleaned = [f"{self._clean(position)} AS c{position}" for position in used]
         set_aside = self._set_aside()
         # Layers, so that no text is read twice: cells, texts, moments, values, faults, derived values, verdict.
-        query = f"SELECT {', '.join(['_row', *cleaned, f'{set_aside} AS _aside'])} FROM export"
-        for layer in (
-            _aliased(texts, _t),
-            self.moments,
-            _aliased({name: value for name, (value, _) in read.items()}, quoted),
-            faults,
-            _aliased(between, quoted),
-            _aliased(product, quoted),
-        ):
+        query = f"SELECT {', '.join(['_file', '_row', *cleaned, f'{set_aside} AS _aside'])} FROM export"
+        values = _aliased({name: value for name, (value, _) in read.items()}, quoted)
+        if texts:
+            query = f"SELECT *, {', '.join(_aliased(texts, _t))} FROM ({query})"
+        if self.moments:
+            query = f"SELECT *, {', '.join(self.moments)} FROM ({query})"
+        query = f"SELECT q.*, {', '.join([*values, *self.doubts])} FROM ({query}) AS q {' '.join(self.joins)}"
+        for layer in (faults, _aliased(between, quoted), _aliased(product, quoted)):
             if layer:
                 query = f"SELECT *, {', '.join(layer)} FROM ({query})"
         return Casting(
-            select=f"SELECT {', '.join(['_row', '_aside', *columns, f'{listed} AS _faults'])} FROM ({query})",
+            select=f"SELECT {', '.join(['_file', '_row', '_aside', *columns, f'{listed} AS _faults'])} FROM ({query})",
             used=tuple(used),
             positions=self.positions,
             origin={name: mapping.columns for name, mapping in mapped.items() if mapping.columns},
             details=self.details,
+            local_times=bool(self.doubts),
         )
 
     def _clean(self, position: int) -> str:
         raw = f"c{position}"
         if self.inner_newline:
             raw = f"replace({raw}, {literal(self.inner_newline)}, chr(10))"
-        return f"nullif(trim({raw}, {_BLANKS}), '')"
+        if self.blanks:
+            raw = f"trim({raw}, {_BLANKS})"
+        return f"nullif({raw}, '')"
 
     def _set_aside(self) -> str:
         conditions = [
@@ -330,11 +354,9 @@ class _Builder:
             if self.typed
             else text
         )
-        hours = f"abs(try_cast(split_part({clock}, ':', 1) AS DOUBLE)) * 3600"
-        minutes = f"try_cast(split_part({clock}, ':', 2) AS DOUBLE) * 60"
-        seconds = f"try_cast(replace(split_part({clock}, ':', 3), ',', '.') AS DOUBLE)"
-        signed = f"({hours} + {minutes} + {seconds}) * CASE WHEN starts_with({clock}, '-') THEN -1 ELSE 1 END"
-        return f"CASE WHEN regexp_full_match({clock}, '-?\\d{{1,6}}:[0-5]\\d:[0-5]\\d([.,]\\d+)?') THEN {signed} END"
+        pattern = r"-?\d{1,6}:[0-5]\d:[0-5]\d([.,]\d+)?"
+        interval = f"try_cast(replace({clock}, ',', '.') AS INTERVAL)"
+        return f"CASE WHEN regexp_full_match({clock}, '{pattern}') THEN epoch_us({interval}) / 1000000.0 END"
 
     def _as_instant(self, column: Column, mapping: FieldMapping, text: str) -> tuple[str, list[str]]:
         name, form = column.name, mapping.format or "iso"
@@ -346,16 +368,14 @@ class _Builder:
             readings.append(self._moment_column(f"{name}@instant", instant))
         faults.append(f"WHEN year({quoted(name)}) NOT BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN 'year'")
         if local:
-            local = self._moment_column(f"{name}@local", local)
-            readings.append(f"timezone({literal(self.zone)}, {local})")
-            if changes := clock_changes(self.zone):
-                days = ", ".join(sorted({f"DATE '{moment:%Y-%m-%d}'" for c in changes for moment in (c.start, c.end)}))
-                windows = " ".join(
-                    f"WHEN {local} >= TIMESTAMP '{change.start}' AND {local} < TIMESTAMP '{change.end}' "
-                    f"THEN '{'time_twice' if change.twice else 'time_skipped'}|{change.start:%Y-%m-%d}'"
-                    for change in changes
-                )
-                faults.append(f"WHEN {local}::DATE IN ({days}) THEN CASE {windows} END")
+            local, day = self._moment_column(f"{name}@local", local), quoted(f"{name}@day")
+            self.joins.append(f"LEFT JOIN {self.days}_local AS {day} ON {day}.day = {local}::DATE")
+            readings.append(instant_sql(self.zone, local, day))
+            doubt = quoted(f"{name}@doubt")
+            self.doubts.append(
+                f"CASE WHEN {local} >= {day}.start AND {local} < {day}.stop THEN {day}.fault END AS {doubt}"
+            )
+            faults.append(f"WHEN {doubt} IS NOT NULL THEN {doubt}")
         return f"coalesce({', '.join(readings)})" if len(readings) > 1 else readings[0], faults
 
     def _moment(self, form: str, text: str) -> tuple[str, str]:
@@ -414,7 +434,11 @@ class _Builder:
         if local:
             days.append(f"({local})::DATE")
         if instant:
-            days.append(f"timezone({literal(self.zone)}, {instant})::DATE")
+            instant, utc_day = self._moment_column(f"{column.name}@instant", instant), quoted(f"{column.name}@day")
+            self.joins.append(
+                f"LEFT JOIN {self.days}_utc AS {utc_day} ON {utc_day}.day = make_timestamp(epoch_us({instant}))::DATE"
+            )
+            days.append(f"({local_sql(self.zone, instant, utc_day)})::DATE")
         return f"coalesce({', '.join(days)})" if len(days) > 1 else days[0], [
             f"WHEN {quoted(column.name)} IS NULL THEN 'date'",
             f"WHEN year({quoted(column.name)}) NOT BETWEEN 1900 AND 9999 THEN 'year'",

@@ -2,9 +2,9 @@
 
 The embedded engine's CSV reader has four traps (measured): it guesses dialects, it counts records where people count
 lines, an unclosed quote swallows the rest of a file, and columns are matched by position. So each file is first
-rewritten, in one pass, as one line per record that begins with its true row number: decoded as declared, control
-characters and unclosed quotes taken out with their reason. What the engine then rejects carries its number with it, and
-a number that does not come back shows that a record was swallowed.
+rewritten, in one pass, as one line per record that begins with its file and true row number: decoded as declared,
+control characters and unclosed quotes taken out with their reason. What the engine then rejects carries its number with
+it, and a number that does not come back shows that a record was swallowed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ccanalysis.errors import ContractError, EnvironmentFaultError, NoInputError, SettingsError, place
+from ccanalysis.errors import ContractError, NoInputError, SettingsError, place
 from ccanalysis.workspace import SETTINGS_FILE, Source
 
 INNER_NEWLINE = "\x1e"  # stands for a line break inside a quoted value; a row that holds one itself is quarantined
@@ -63,6 +63,7 @@ class Records:
         blank: Lines without any value between the header and the end.
         repeated: Times that the header came again.
         inner_lines: Line breaks inside quoted values of written records.
+        blanks: Whether cells may begin or end with blanks.
         mojibake: Whether UTF-8 seems to have been read as a Windows code page somewhere.
         sha256: The digest of the bytes that were read.
     """
@@ -77,6 +78,7 @@ class Records:
     blank: int = 0
     repeated: int = 0
     inner_lines: int = 0
+    blanks: bool = True
     mojibake: bool = False
     sha256: str = ""
 
@@ -146,13 +148,14 @@ def encoding_of(source: Source, path: Path) -> str:
     return source.encoding
 
 
-def number_records(source: Source, path: Path, work: Path, *, careful: bool = False) -> Records:
+def number_records(source: Source, path: Path, work: Path, *, number: int, careful: bool = False) -> Records:
     """Rewrite a CSV file as UTF-8 with one numbered record per line.
 
     Args:
         source: The declared dialect.
         path: The export.
-        work: The file to write: no header, first field the row number.
+        work: The file to write: no header, the first two fields are `number` and the row.
+        number: The number of the file.
         careful: Whether every line with a quote character is scanned, not only those with an odd number of them.
 
     Returns:
@@ -167,7 +170,7 @@ def number_records(source: Source, path: Path, work: Path, *, careful: bool = Fa
         raise NoInputError("the file is empty (0 bytes)", remedy="Export it again", place=at)
     encoding = encoding_of(source, path)
     raw = _Hashing(path)
-    pass_ = _Pass(source, path, careful=careful)
+    pass_ = _Pass(source, path, number=number, careful=careful)
     try:
         with (
             io.TextIOWrapper(io.BufferedReader(raw, 1 << 20), encoding=encoding, newline=None) as text,
@@ -208,14 +211,23 @@ def _chunks(text: io.TextIOBase, path: Path) -> Iterator[tuple[list[str], bool]]
 class _Pass:
     """One pass over the lines of a file."""
 
-    def __init__(self, source: Source, path: Path, *, careful: bool) -> None:
+    def __init__(self, source: Source, path: Path, *, number: int, careful: bool) -> None:
         self.path = path
-        self.records = Records()
+        self.prefix = f"{number}{source.delimiter}"
+        self.records = Records(blanks=False)
         self.delimiter = source.delimiter
         self.quote = source.quote
         self.skip = source.skip_lines
         self.careful = careful
         self.blank_characters = f"{self.delimiter}{self.quote} \t\u00a0\ufeff"
+        edges = [self.delimiter, "\n", *self.quote]
+        self.blank_edges = (
+            "\u00a0",
+            "\u202f",
+            "\ufeff",
+            *(edge + " " for edge in edges),
+            *(" " + edge for edge in edges),
+        )
         self.open: list[tuple[int, str]] = []  # lines of a record whose quoted value is not closed yet
         self.open_size = 0
         self.fields = 0
@@ -228,26 +240,33 @@ class _Pass:
         self.records.lines += len(lines)
         if not terminated:
             self.unterminated = self.records.lines
-        numbered: Iterable[tuple[int, str]] = enumerate(lines, start)
-        joined = "\n".join(lines)
-        if not self.records.mojibake and MOJIBAKE.search(joined):
-            self.records.mojibake = True
+        numbered: Iterator[tuple[int, str]] = enumerate(lines, start)
+        joined = "\n".join(["", *lines, ""])
+        if not self.records.blanks:
+            tabs = self.delimiter != "\t" and "\t" in joined
+            self.records.blanks = tabs or any(edge in joined for edge in self.blank_edges)
+        if not (self.records.mojibake or joined.isascii()) and any(sign in joined for sign in ("Ã", "Â", "â€")):
+            self.records.mojibake = MOJIBAKE.search(joined) is not None
         encoded = joined.encode("utf-8")
         controls = len(encoded.translate(None, _CONTROLS)) != len(encoded) or (
             b"\xc2" in encoded and _CONTROL.search(joined) is not None
         )
-        if controls or self.open or not self.header_line or (self.quote and self.quote in joined) or not terminated:
+        if controls or self.open or (self.quote and self.quote in joined) or not terminated:
             return self._slow(numbered)
-        header, blank, delimiter = self.header_line, self.blank_characters, self.delimiter
-        out = [f"{n}{delimiter}{line}\n" for n, line in numbered if line.strip(blank) and line != header]
+        begin = []
+        while not self.header_line and (first := next(numbered, None)):
+            begin.append(self._slow([first]))
+        header, blank, prefix, delimiter = self.header_line, self.blank_characters, self.prefix, self.delimiter
         if any(len(line) > MAX_ROW for line in lines):
-            return self._slow(enumerate(lines, start))
+            return "".join([*begin, self._slow(numbered)])
+        body = lines[len(begin) :]
+        out = [f"{prefix}{n}{delimiter}{line}\n" for n, line in numbered if line.strip(blank) and line != header]
         self.records.written += len(out)
-        if len(out) != len(lines):
-            repeated = lines.count(header)
+        if len(out) != len(body):
+            repeated = body.count(header)
             self.records.repeated += repeated
-            self.records.blank += len(lines) - len(out) - repeated
-        return "".join(out)
+            self.records.blank += len(body) - len(out) - repeated
+        return "".join([*begin, *out])
 
     def finish(self) -> str:
         """Close what is open at the end of the file and return what to write for it."""
@@ -345,7 +364,7 @@ class _Pass:
         else:
             self.records.written += 1
             self.records.inner_lines += len(lines) - 1
-            out.append(f"{row}{self.delimiter}{text.replace(chr(10), INNER_NEWLINE)}\n")
+            out.append(f"{self.prefix}{row}{self.delimiter}{text.replace(chr(10), INNER_NEWLINE)}\n")
 
     def _last(self, row: int, text: str) -> None:
         """Judge a last row without line end: cut for certain where fields are missing, else perhaps."""
@@ -470,20 +489,3 @@ def _reads(path: Path, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def readable(path: Path) -> None:
-    """Refuse a file that may not be read.
-
-    Raises:
-        EnvironmentFaultError: The system does not let it be opened.
-    """
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise EnvironmentFaultError(
-            f"it cannot be opened ({error.strerror})",
-            remedy="Give this account the right to read it",
-            place=place(path),
-        ) from None

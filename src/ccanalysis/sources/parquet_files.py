@@ -37,7 +37,7 @@ def columns_of(path: Path, shown: Path) -> tuple[Records, pa.Schema]:
     return Records(header=list(schema.names), written=rows, lines=rows), schema
 
 
-def relation(source: Source, path: Path, schema: pa.Schema, used: tuple[int, ...], shown: Path) -> str:
+def relation(source: Source, path: Path, schema: pa.Schema, used: tuple[int, ...], shown: Path, *, number: int) -> str:
     """Write the query that reads a Parquet file as marked text.
 
     Raises:
@@ -76,5 +76,5 @@ def relation(source: Source, path: Path, schema: pa.Schema, used: tuple[int, ...
                 place=place(shown, column=column.name),
             )
         cells.append(f"{text} AS c{position}")
-    selected = ", ".join(["file_row_number + 1 AS _row", *cells])
+    selected = ", ".join([f"{number} AS _file", "file_row_number + 1 AS _row", *cells])
     return f"SELECT {selected} FROM read_parquet({literal(path)}, file_row_number = true)"

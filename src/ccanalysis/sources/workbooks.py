@@ -16,7 +16,7 @@ MEMORY = 2 << 30  # bytes of address space; two million cells of text need about
 SECONDS = 60
 
 
-def number_rows(source: Source, path: Path, shown: Path, work: Path) -> Records:
+def number_rows(source: Source, path: Path, shown: Path, work: Path, *, number: int) -> Records:
     """Write the rows of a worksheet to a numbered file, one record per line.
 
     Args:
@@ -24,6 +24,7 @@ def number_rows(source: Source, path: Path, shown: Path, work: Path) -> Records:
         path: The workbook's own copy.
         shown: The path that errors name.
         work: The file to write.
+        number: The number of the file, which begins every line.
 
     Raises:
         ContractError: The workbook cannot be read, or not within bounds.
@@ -38,6 +39,7 @@ def number_rows(source: Source, path: Path, shown: Path, work: Path) -> Records:
                 "answer": str(answer),
                 "sheet": source.sheet,
                 "decimal": source.decimal,
+                "number": number,
                 "skip_lines": source.skip_lines,
                 "max_cells": MAX_CELLS,
                 "memory": MEMORY,
