@@ -568,9 +568,13 @@ class Table(_Shown):
             sprite: Whether icons refer to the page's sprite sheet.
             name: How the area that scrolls a wide table is called; the caption where not given.
         """
+        plain = len(self.columns) > 1 and [column.align for column in self.columns[1:]] == ["right"] * (
+            len(self.columns) - 1
+        )
+        plain = plain and self.columns[0].align == "left"  # one class for the table says it all
         head = Markup().join(
-            Markup('<th scope="col"{}>{}{}</th>').format(
-                _align(column),
+            Markup("<th scope=col{}>{}{}</th>").format(
+                "" if plain else _align(column),
                 clean(column.label),
                 Markup(" <small>{}</small>").format(clean(column.unit)) if column.unit else "",
             )
@@ -579,10 +583,10 @@ class Table(_Shown):
             for column in self.columns
         )
         body = Markup().join(
-            Markup("<tr>{}</tr>\n").format(
+            Markup("<tr>{}\n").format(  # end tags of cells and rows may be left out (HTML, 13.1.2.4)
                 Markup().join(
-                    Markup('<th scope="row"{}>{}</th>' if index == 0 else "<td{}>{}</td>").format(
-                        _align(column), _cell_html(cell, sprite=sprite)
+                    Markup("<th scope=row{}>{}" if index == 0 else "<td{}>{}").format(
+                        "" if plain else _align(column), _cell_html(cell, sprite=sprite)
                     )
                     for index, (column, cell) in enumerate(zip(self.columns, row, strict=True))
                 )
@@ -593,7 +597,9 @@ class Table(_Shown):
         if len(self.rows) > MAX_ROWS:
             notes.append(f"{len(self.rows) - MAX_ROWS:,} further rows are not shown.")
         caption = Markup("<caption>{}</caption>").format(self.caption) if self.caption else Markup()
-        table = Markup("<table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(caption, head, body)
+        table = Markup("<table{}>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(
+            Markup(" class=n") if plain else "", caption, head, body
+        )
         wrapped = Markup('<div class="tbl" role="region" tabindex="0" aria-label="{}">{}</div>').format(
             clean(name) or self.caption or "Table", table
         )
@@ -617,9 +623,7 @@ class Table(_Shown):
 
 def _align(column: Column) -> Markup:
     return (
-        Markup()
-        if column.align == "left"
-        else Markup(' class="{}"').format({"right": "r", "centre": "m"}[column.align])
+        Markup() if column.align == "left" else Markup(" class={}").format({"right": "r", "centre": "m"}[column.align])
     )
 
 

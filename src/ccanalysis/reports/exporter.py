@@ -26,7 +26,7 @@ from traitlets import Bool, Enum, List, Unicode, default
 from ccanalysis import display
 from ccanalysis.display import PLOTLY, TABLE, TEXT, Note, Table
 from ccanalysis.errors import ReportError
-from ccanalysis.reports import figures
+from ccanalysis.reports import figures, picture
 
 END_TAG = "ccanalysis-end"
 END_SOURCE = "'end of report'"
@@ -135,6 +135,7 @@ class _Page:
     def __init__(self) -> None:
         self.contents: list[tuple[str, str]] = []
         self.heading = "this report"
+        self.intro = Markup()
         self.summary: list[Markup] = []
         self.body: list[Markup] = []
         self.folded: list[Markup] = []
@@ -217,7 +218,9 @@ class _Page:
         data = Table.from_payload(given) if given else figures.data_table(shown, caption="")
         self.signs += data.signs
         data.caption = ""
-        source = json.dumps(shown, separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False)
+        source = json.dumps(
+            figures.pack(shown), separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False
+        )
         for character, code in (
             ("<", "\\u003c"),
             (">", "\\u003e"),
@@ -226,7 +229,7 @@ class _Page:
             ("\u2029", "\\u2029"),
         ):
             source = source.replace(character, code)
-        still = figures.still(shown)
+        still = picture.still(shown)
         title = self.name(title)
         return Markup(
             '<figure class="chart" id="{}"><figcaption>{}</figcaption><div class="plot{}" role="img" aria-label="{}">{}'
@@ -350,6 +353,9 @@ class ReportExporter(Exporter):
             source, label = cell.source, ""
             if "detail" in tags and (match := re.match(r"#{2,6} +([^\n]+)\n*", source)):
                 source, label = source[match.end() :], display.clean(match[1]).strip("# ")
+            if re.match(r"# ", source) and "\n## " not in source and not (page.intro or page.body or page.summary):
+                page.intro = page.prose(source)
+                return
             parts = [page.prose(source)] if source.strip() or label else []
             if parts:
                 page.add(parts, tags, label)
@@ -386,6 +392,7 @@ class ReportExporter(Exporter):
                 subtitle=display.clean(self.subtitle),
                 period=display.clean(self.period),
                 home=self.home,
+                intro=page.intro,
                 css=Markup(stylesheet()),
                 js=Markup(own),
                 sprite=display.sprite_sheet(page.signs),

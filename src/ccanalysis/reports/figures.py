@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import re
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
-
-from markupsafe import Markup
 
 from ccanalysis.display import Column, Table, clean
 from ccanalysis.errors import ReportError
+from ccanalysis.reports.picture import plain_text
 
 # Kinds of trace that plotly.js draws from what is in the figure; maps fetch shapes from a server.
 DRAWABLE = frozenset(
@@ -111,10 +112,32 @@ def checked(figure: Any, place: str = "") -> dict[str, Any]:
     return {"data": data, "layout": layout}
 
 
-def plain_text(text: object) -> str:
-    """Return a label of plotly without its markup."""
-    text = re.sub(r"<br\s*/?>", " ", str(text), flags=re.IGNORECASE)
-    return re.sub(r"<[^>]{0,40}>", "", text).replace("&lt;", "<")
+def pack(figure: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a checked figure with every long list written once, and runs of one value as a count.
+
+    The page's script puts the lists back: `{"$": 3}` stands for the fourth of `lists`, and `{"runs": [[80, 26]]}` for
+    26 times 80.
+    """
+    lists: dict[str, tuple[int, Any]] = {}
+
+    def packed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: packed(part) for name, part in value.items()}
+        if not isinstance(value, list):
+            return value
+        if len(value) < 6 or any(isinstance(part, dict | list) for part in value):
+            return [packed(part) for part in value]
+        key = json.dumps(value, separators=(",", ":"))
+        if key not in lists:
+            runs = [[part, len(list(times))] for part, times in groupby(value, key=lambda part: (type(part), part))]
+            runs = [[part, times] for (_, part), times in runs]
+            shorter = {"runs": runs}
+            shown = shorter if len(json.dumps(shorter, separators=(",", ":"))) < len(key) else value
+            lists[key] = (len(lists), shown)
+        return {"$": lists[key][0]}
+
+    data, layout = packed(figure["data"]), packed(figure["layout"])
+    return {"data": data, "layout": layout, "lists": [shown for _, shown in lists.values()]}
 
 
 def title_of(figure: Mapping[str, Any]) -> str:
@@ -169,8 +192,3 @@ def data_table(figure: Mapping[str, Any], *, caption: str, limit: int = 400) -> 
     note = f"{len(order) - limit:,} further points are not listed." if len(order) > limit else ""
     heads = [Column(label=name.strip(), align="right") for name in columns]
     return Table(columns=[plain_text(axis) or "Position", *heads], rows=rows, caption=caption, note=note)
-
-
-def still(figure: Mapping[str, Any]) -> Markup | None:
-    """Return a still picture."""
-    return None

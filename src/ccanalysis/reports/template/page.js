@@ -49,13 +49,23 @@
       made[key] = { ...themed(axis), ...(key[0] === "x" ? { showgrid: false } : {}), ...own[key], fixedrange: true };
     return made;
   };
+  const unpack = (value, lists) => {
+    if (!value || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map((part) => unpack(part, lists));
+    if ("$" in value) return lists[value.$];
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, unpack(part, lists)]));
+  };
+  const spread = (list) =>
+    Array.isArray(list) ? list : list.runs.flatMap(([value, times]) => new Array(times).fill(value));
   const draw = (figure) => {
-    const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+    const packed = JSON.parse(figure.querySelector("script").textContent);
+    const { data, layout } = unpack({ data: packed.data, layout: packed.layout }, packed.lists.map(spread));
     const place = figure.querySelector(".live");
+    figure.classList.add("drawn");
     return Plotly.react(place, paint(data), layoutOf(layout), {
       responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: false,
       showTips: false, plotlyServerURL: "",
-    }).then(() => figure.classList.add("drawn"));
+    }).catch(() => figure.classList.remove("drawn"));
   };
   const drawAll = () => figures.reduce((before, figure) => before.then(() => draw(figure)), Promise.resolve())
     .then(() => root.classList.add("charts-drawn"));
