@@ -259,7 +259,7 @@ def _work(
         last_day = _last_day(staged, workspace)
         line = verdicts.series(measured, kpis, periods, ratings, last_day=last_day)
         judged = verdicts.judge(line, kpis, period, ratings)
-        earlier = line[line["period"] < period.label]
+        earlier = verdicts.series(measured, kpis, periods[:-1], ratings, last_day=last_day)
         before = verdicts.judge(earlier, kpis, period.shift(-1), ratings)
         found = findings.findings(judged, kpis, period)
     frames = {
@@ -347,10 +347,11 @@ def _effects(
         table = kpi.measure.numerator.table
         rules = tuple(sorted(checks.failing_rules(checked, table, kpi.columns, kpi=kpi.id)))
         groups.setdefault((table, rules), []).append(kpi)
-    clean = [sums]
+    clean, touched = [sums], set()
     with tempfile.TemporaryDirectory(prefix="ccanalysis-clean-") as scratch:
         for number, ((table, rules), members) in enumerate(groups.items()):
             if rules and table in staged.tables:
+                touched |= {kpi.id for kpi in members}
                 bad = Path(scratch) / f"{number}.parquet"
                 _failing_rows(checked, table, rules, bad)
                 centre = [replace(kpi, levels=("centre",)) for kpi in members]
@@ -372,9 +373,9 @@ def _effects(
         if len(own) and kpi.measure.kind != "percentile":
             values = own["numerator"] / own["denominator"] * kpi.measure.factor
             n = own["n"]
-            rows.append(
-                (kpi.id, kpi.name, kpi.measure.unit, values.iloc[0], values.iloc[-1], int(n.iloc[0]), int(n.iloc[-1]))
-            )
+            # where every row fails there is no clean row left, and nothing can be said of the effect
+            left = (values.iloc[-1], int(n.iloc[-1])) if len(own) > 1 or kpi.id not in touched else (float("nan"), 0)
+            rows.append((kpi.id, kpi.name, kpi.measure.unit, values.iloc[0], left[0], int(n.iloc[0]), left[1]))
     names = ["kpi", "name", "unit_of_value", "all_rows", "clean_rows", "n_all", "n_clean"]
     return pd.DataFrame(rows, columns=names)
 

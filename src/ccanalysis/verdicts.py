@@ -6,7 +6,7 @@ enough data, and how far the data can be believed. `docs/explanation/verdicts.md
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -236,9 +236,9 @@ def judge(
     rows: list[dict[str, Any]] = []
     reasons = _gate_reasons(ratings, period)
     for kpi in kpis:
-        own = frame[frame["kpi"] == kpi.id]
-        for (level, unit), line in own.groupby(["level", "unit"], sort=False, observed=True):
-            rows.append(_verdict(kpi, str(level), str(unit), line, period, reasons))
+        own = frame[(frame["kpi"] == kpi.id) & (frame["period"] <= period.label)]
+        if len(own):
+            rows += _verdicts(kpi, own, period, reasons)
     return pd.DataFrame(rows)
 
 
@@ -248,66 +248,76 @@ def _gate_reasons(ratings: pd.DataFrame, period: Period) -> dict[tuple[str, str,
     return dict(zip(keys, (tuple(reasons) for reasons in now["reasons"]), strict=True))
 
 
-def _verdict(
-    kpi: Kpi,
-    level: str,
-    unit: str,
-    line: pd.DataFrame,
-    period: Period,
-    gate: dict[tuple[str, str, str], tuple[str, ...]],
-) -> dict[str, Any]:
-    latest = line[line["period"] == period.label].iloc[-1]
-    value, low, high = float(latest["value"]), float(latest["target"]), float(latest["target_high"])
-    usable = line["value"].notna() & ~line["excluded"]
-    baseline = int((usable & (line["part"] == latest["part"])).sum())
-    reasons = list(gate.get((kpi.id, level, unit)) or gate.get((kpi.id, "centre", "centre")) or ())
+def _verdicts(
+    kpi: Kpi, own: pd.DataFrame, period: Period, gate: dict[tuple[str, str, str], tuple[str, ...]]
+) -> list[dict[str, Any]]:
+    """Judge all units of one KPI; each has one row per period, the latest last."""
+    history = _history(kpi, own)
+    latest = own[own["period"] == period.label]
     experimental = not kpi.approval.covers(period.start)
-    provisional = bool(latest["provisional"])
-    if experimental:
-        reasons.append("experimental: the KPI is not approved for this period")
-    variation, rules = _variation(latest, baseline, kpi)
-    assurance, hit_rate = _assurance(line, latest, baseline, kpi)
-    status, certain, why = _status(kpi, latest, baseline, assurance, variation)
-    previous = line[line["period"] < period.label]["value"].tail(1)
-    series = line.loc[usable, "value"].to_numpy(dtype=float)
-    if len(series) >= FULL_BASELINE and np.nan_to_num(spc.autocorrelation(series)) > HIGH_AUTOCORRELATION:
-        reasons.append("successive periods resemble each other, so the usual range may be drawn too narrow")
+    rows = []
+    for number, row in enumerate(latest.to_dict("records")):
+        level, unit = row["level"], row["unit"]
+        past = {name: column[number].item() for name, column in history.items()}
+        baseline = past["baseline"]
+        reasons = list(gate.get((kpi.id, level, unit)) or gate.get((kpi.id, "centre", "centre")) or ())
+        if experimental:
+            reasons.append("experimental: the KPI is not approved for this period")
+        if baseline >= FULL_BASELINE and past["autocorrelation"] > HIGH_AUTOCORRELATION:
+            reasons.append("successive periods resemble each other, so the usual range may be drawn too narrow")
+        variation, rules = _variation(row, baseline)
+        assurance = _assurance(kpi, row, baseline)
+        status, certain, why = _status(kpi, row, baseline, assurance, variation)
+        kept = ("level", "unit", "period", "numerator", "denominator", "n", "value", "ci_low", "ci_high")
+        limits = ("target", "target_high", "tolerance", "centre", "lower", "upper", "provisional")
+        rows.append(
+            {
+                "kpi": kpi.id,
+                "name": kpi.name,
+                **{name: row[name] for name in (*kept, *limits)},
+                "status": status,
+                "certain": certain,
+                "variation": variation,
+                "rules": rules,
+                "assurance": assurance,
+                "hit_rate": past["hit_rate"],
+                "data": row["rating"],
+                "reasons": (*why, *reasons),
+                "unit_of_value": kpi.measure.unit,
+                "better": kpi.better,
+                "n_baseline": baseline,
+                "previous": past["previous"],
+                "experimental": experimental,
+            }
+        )
+    return rows
+
+
+def _history(kpi: Kpi, own: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What the periods of each unit say together: points in the baseline, share of hits, the value before."""
+    periods = own["period"].nunique()
+
+    def table(name: str) -> np.ndarray:
+        return own[name].to_numpy().reshape(-1, periods)
+
+    value, part = table("value").astype(float), table("part")
+    used = ~np.isnan(value) & ~table("excluded").astype(bool)
+    kept = np.where(used, value, np.nan)
+    same = used & (part == part[:, -1:])
+    target = table("target").astype(float)
+    judged = same & ~np.isnan(target)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        met = judged & (shortfall(value, target, table("target_high").astype(float), kpi.better) <= _EPSILON)
+        hit_rate = met.sum(axis=1) / judged.sum(axis=1)
     return {
-        "kpi": kpi.id,
-        "name": kpi.name,
-        "level": level,
-        "unit": unit,
-        "period": period.label,
-        "numerator": float(latest["numerator"]),
-        "denominator": float(latest["denominator"]),
-        "n": float(latest["n"]),
-        "value": value,
-        "ci_low": float(latest["ci_low"]),
-        "ci_high": float(latest["ci_high"]),
-        "target": low,
-        "target_high": high,
-        "tolerance": float(latest["tolerance"]),
-        "status": status,
-        "certain": certain,
-        "variation": variation,
-        "rules": rules,
-        "assurance": assurance,
+        "baseline": same.sum(axis=1),
         "hit_rate": hit_rate,
-        "data": latest["rating"],
-        "reasons": (*why, *reasons),
-        "unit_of_value": kpi.measure.unit,
-        "better": kpi.better,
-        "centre": float(latest["centre"]),
-        "lower": float(latest["lower"]),
-        "upper": float(latest["upper"]),
-        "n_baseline": baseline,
-        "previous": float(previous.iloc[0]) if len(previous) else np.nan,
-        "experimental": experimental,
-        "provisional": provisional,
+        "previous": value[:, -2] if periods > 1 else np.full(len(value), np.nan),
+        "autocorrelation": np.array([np.nan_to_num(spc.autocorrelation(line)) for line in kept]),
     }
 
 
-def _variation(latest: pd.Series, baseline: int, kpi: Kpi) -> tuple[str, str]:
+def _variation(latest: Mapping[str, Any], baseline: int) -> tuple[str, str]:
     if baseline < SHORT_BASELINE or np.isnan(latest["value"]) or latest["excluded"]:
         return "not_enough_data", ""
     rule = str(latest["rule"])
@@ -324,28 +334,26 @@ def _variation(latest: pd.Series, baseline: int, kpi: Kpi) -> tuple[str, str]:
     return word, rule
 
 
-def _assurance(line: pd.DataFrame, latest: pd.Series, baseline: int, kpi: Kpi) -> tuple[str, float]:
-    """Hold the limits against the target, and count how often it was met; both sides of a band must hold."""
-    part = line[(line["part"] == latest["part"]) & line["value"].notna() & ~line["excluded"]]
-    short = shortfall(part["value"], part["target"], part["target_high"], kpi.better)
-    judged = part["target"].notna()
-    hit_rate = float((short[judged] <= _EPSILON).mean()) if judged.any() else np.nan
+def _assurance(kpi: Kpi, latest: Mapping[str, Any], baseline: int) -> str:
+    """Hold the usual range against the target; of a band, both sides must hold."""
     target, high = float(latest["target"]), float(latest["target_high"])
     if baseline < FULL_BASELINE or np.isnan(target) or np.isnan(latest["lower"]):
-        return "none", hit_rate
+        return "none"
     lower, upper = float(latest["lower"]), float(latest["upper"])
     constant = upper - lower <= _EPSILON * max(abs(upper), 1.0)
     floor = target if kpi.better != "down" else -np.inf
     ceiling = {"up": np.inf, "down": target, "within": high}[kpi.better]
     reach = _EPSILON * max(abs(upper), 1.0) * (1 if constant else 0)
     if lower >= floor - reach and upper <= ceiling + reach:
-        return "hits", hit_rate
+        return "hits"
     if upper < floor - reach or lower > ceiling + reach:
-        return "misses", hit_rate
-    return "hit_or_miss", hit_rate
+        return "misses"
+    return "hit_or_miss"
 
 
-def _status(kpi: Kpi, latest: pd.Series, baseline: int, assurance: str, variation: str) -> tuple[str, bool, list[str]]:
+def _status(
+    kpi: Kpi, latest: Mapping[str, Any], baseline: int, assurance: str, variation: str
+) -> tuple[str, bool, list[str]]:
     """Judge the value against its target.
 
     A miss is called real only where the whole interval lies beyond target and tolerance, and the process agrees: it
@@ -384,7 +392,7 @@ def _status(kpi: Kpi, latest: pd.Series, baseline: int, assurance: str, variatio
     if assurance == "misses":
         return "cannot_meet", True, []
     usual = float(shortfall(float(latest["centre"]), target, high, kpi.better))
-    if baseline >= SHORT_BASELINE and variation != "worsening" and usual <= _EPSILON:
+    if baseline >= SHORT_BASELINE and variation not in ("worsening", "not_enough_data") and usual <= _EPSILON:
         off_band = kpi.better == "within" and variation in ("higher", "lower")
         if not off_band:
             return (
