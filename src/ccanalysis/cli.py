@@ -17,6 +17,7 @@ from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, ExitCode, 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ccanalysis.periods import Period
     from ccanalysis.results import Results
     from ccanalysis.workspace import Workspace
 
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
             "--period",
             default="",
             metavar="P",
-            help="2026-W46, 2026-11, 2026-Q4, 2026 or 2026-11-12 (default: the last complete)",
+            help="2026-W46, 2026-11, 2026-Q4, 2026, 2026-11-12 (default: the last complete)",
         )
 
     def rows(added: argparse.ArgumentParser) -> None:
@@ -176,17 +177,17 @@ def _compute(options: argparse.Namespace) -> Results:
 
     workspace = _open(options)
     computed = results.compute(workspace, options.period, progress=_say)
-    warn_of_unapproved(workspace, computed)
+    warn_of_unapproved(workspace, computed.period)
     return computed
 
 
-def warn_of_unapproved(workspace: Workspace, computed: Results) -> None:
+def warn_of_unapproved(workspace: Workspace, period: Period) -> None:
     """Say on stderr which KPIs are printed as experimental, and why."""
     from ccanalysis.kpis import register
 
     for kpi in register.load(workspace.register_path, workspace.tables).kpis:
-        if kpi.approval.state != "retired" and not kpi.approval.covers(computed.period.start):
-            problem = f"KPI {kpi.id!r} is not approved for {computed.period.label} ({kpi.approval.state})"
+        if kpi.approval.state != "retired" and not kpi.approval.covers(period.start):
+            problem = f"KPI {kpi.id!r} is not approved for {period.label} ({kpi.approval.state})"
             _say(f"ccanalysis: {place('kpis.yml', line=kpi.line)}: {problem}. It is printed as experimental")
 
 
@@ -208,8 +209,9 @@ def _write(frame: pd.DataFrame, columns: list[str], options: argparse.Namespace)
 def _run(options: argparse.Namespace) -> ExitCode:
     from ccanalysis.reports.run import run
 
+    workspace = _open(options)
     outcome = run(
-        _open(options),
+        workspace,
         options.period or None,
         jobs=options.jobs or os.cpu_count() or 1,
         engine=options.engine,
@@ -217,6 +219,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
         say=_say,
         bar=sys.stderr.isatty(),
     )
+    warn_of_unapproved(workspace, outcome.period)
     for line in outcome.lines():
         print(line)
     return ExitCode.ALL_MADE if not outcome.failed else ExitCode.SOME_FAILED

@@ -210,7 +210,8 @@ def _variation(row: Mapping[str, Any]) -> Any:
 
 
 def _spark(row: Mapping[str, Any], line: pd.DataFrame) -> Sparkline | None:
-    values = [None if np.isnan(value) else float(value) for value in line["value"]]
+    shown = ~(line["value"].isna() | (line["excluded"] & (line["period"] != row["period"])))  # unfit periods are gaps
+    values = [float(value) if known else None for value, known in zip(line["value"], shown, strict=True)]
     if sum(value is not None for value in values) < 2:
         return None
     target = None if np.isnan(row["target"]) or row["better"] == "within" else float(row["target"])

@@ -17,6 +17,7 @@ from typing import Any
 from ccanalysis import __version__, editions, export, results, text, views
 from ccanalysis.editions import Reader
 from ccanalysis.errors import ParameterError, SettingsError, nearest
+from ccanalysis.periods import Period
 from ccanalysis.reports.execute import Job, Outcome, execute
 from ccanalysis.reports.index import Entry, render_index
 from ccanalysis.reports.parameters import check_parameters, declared
@@ -36,11 +37,13 @@ class Run:
 
     Attributes:
         folder: Where the reports are.
+        period: The period that was reported on.
         outcomes: One per report.
         seconds: How long each stage took.
     """
 
     folder: Path
+    period: Period
     outcomes: list[Outcome]
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -110,7 +113,7 @@ def run(
             outcomes = _execute([job for job, _ in planned], jobs, engine, deadline_s, say, bar=bar)
             _finish(workspace, computed, built, target, planned, outcomes)
     seconds = {**computed.facts["seconds"], "reports": time.perf_counter() - begin}
-    return Run(target, outcomes, seconds)
+    return Run(target, computed.period, outcomes, seconds)
 
 
 def notebook_path(workspace: Workspace, name: str) -> Path:

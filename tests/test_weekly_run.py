@@ -1,0 +1,260 @@
+"""The weekly run on the sample centre, end to end: what is published, that it is repeatable, and whom it shows."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ccanalysis.results import Results
+
+ROOT = Path(__file__).resolve().parent.parent
+PERIOD = "2026-W46"
+
+
+def command(folder, *arguments, **environment):
+    """Run `ccanalysis` in a folder as a user would."""
+    env = {**os.environ, "TMPDIR": str(folder.parent), **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "ccanalysis.cli", *arguments],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory):
+    """A copy of the repository's workspace, with its reports of one week."""
+    folder = tmp_path_factory.mktemp("run") / "centre"
+    folder.mkdir()
+    for name in ("ccanalysis.toml", "kpis.yml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("expectations", "notebooks", "data"):
+        shutil.copytree(ROOT / name, folder / name)
+    done = command(folder, "run", "--period", PERIOD)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder, done
+
+
+@pytest.fixture(scope="module")
+def results(centre):
+    """The run's frames."""
+    folder, _ = centre
+    return Results.read(next((folder / ".ccanalysis" / "results").glob(f"{PERIOD}-*")))
+
+
+def tree(folder):
+    """Return the hash of every published file by name."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_one_report_per_team_and_line_manager_and_one_each_for_centre_and_data(centre):
+    """The published tree holds an index, a manifest, and a page per reader."""
+    folder, done = centre
+    published = folder / "reports" / PERIOD
+    pages = [path.relative_to(published).as_posix() for path in published.rglob("*.html")]
+    assert sum(page.startswith("teams/") for page in pages) == 6
+    assert sum(page.startswith("line-managers/") for page in pages) == 6
+    assert {"index.html", "centre/02-kpi-performance.html", "data-quality/01-data-quality.html"} <= set(pages)
+    assert len(pages) == 15
+    assert "reports/2026-W46/index.html" in done.stdout
+    assert re.search(r"seconds: .*read \d+\.\d.*check \d+\.\d.*reports \d+\.\d", done.stdout)
+
+
+def test_the_manifest_names_every_file_and_every_source(centre):
+    """Nothing is published that the manifest does not name, and each export is named with its hash."""
+    folder, _ = centre
+    published = folder / "reports" / PERIOD
+    manifest = json.loads((published / "manifest.json").read_text(encoding="utf-8"))
+    there = tree(published)
+    there.pop("manifest.json")
+    assert {entry["path"]: entry["sha256"] for entry in manifest["files"]} == there
+    assert all(report["ok"] for report in manifest["reports"])
+    read = {source["file"]: source["sha256"] for source in manifest["sources"]}
+    samples = folder / "data" / "samples"
+    for path in samples.rglob("calls*.csv"):
+        name = next(file for file in read if file.endswith(path.name))
+        assert read[name] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_counts_add_up_for_every_file(results):
+    """Read = kept + quarantined + duplicates."""
+    intake = results.intake
+    assert (intake["read"] == intake["kept"] + intake["quarantined"] + intake["duplicates"]).all()
+    assert len(results.quarantine) >= intake["quarantined"].sum() > 0
+
+
+def test_the_same_inputs_give_the_same_bytes(centre):
+    """Another time zone, hash seed, number of workers and locale change nothing."""
+    folder, _ = centre
+    before = tree(folder / "reports" / PERIOD)
+    again = command(
+        folder, "run", "--period", PERIOD, "--jobs", "1", TZ="Asia/Tokyo", PYTHONHASHSEED="7", LC_ALL="C.UTF-8"
+    )
+    assert again.returncode == 0, again.stderr
+    assert tree(folder / "reports" / PERIOD) == before
+
+
+def test_no_person_stands_in_a_team_report(centre, results):
+    """A team report is seen by colleagues: no name and no agent is in any byte of it."""
+    folder, _ = centre
+    people = results.people
+    wanted = [*people["agent_id"], *people["agent_name"].dropna(), *people["line_manager"].dropna().unique()]
+    for page in (folder / "reports" / PERIOD / "teams").rglob("*"):
+        if page.is_file():
+            content = html.unescape(page.read_text(encoding="utf-8"))
+            assert [name for name in wanted if re.search(rf"\b{re.escape(name)}\b", content)] == []
+
+
+def test_a_line_manager_sees_only_their_own_people(centre, results):
+    """Another team's people stand in no byte of a line manager's report."""
+    folder, _ = centre
+    people = results.people
+    seen = 0
+    for page in (folder / "reports" / PERIOD / "line-managers").rglob("*.html"):
+        content = html.unescape(page.read_text(encoding="utf-8"))
+        manager = html.unescape(re.search(r"<h1[^>]*>(.*?)</h1>", content, re.S)[1]).strip()
+        manager = re.sub(r"<[^>]+>", "", manager)
+        own = set(people.loc[people["line_manager"] == manager, "agent_id"])
+        assert own, manager
+        others = set(people["agent_id"]) - own
+        assert [agent for agent in others if re.search(rf"\b{agent}\b", content)] == []
+        seen += any(agent in content for agent in own)
+    assert seen == 6
+
+
+def test_kpis_are_written_as_rows_for_machines(centre):
+    """`--format csv` and `json` give the same rows with the columns that were promised."""
+    folder, _ = centre
+    asked = ("kpis", "--period", PERIOD, "--level", "team", "--kpi", "service_level", "--format")
+    as_json = json.loads(command(folder, *asked, "json").stdout)
+    promised = "kpi level unit period numerator denominator value ci_low ci_high target tolerance status variation"
+    assert set(promised.split()) | {"assurance", "data", "reasons"} <= set(as_json[0])
+    assert len(as_json) == 6
+    from io import StringIO
+
+    frame = pd.read_csv(StringIO(command(folder, *asked, "csv").stdout))
+    assert frame["numerator"].tolist() == [row["numerator"] for row in as_json]
+    for row in as_json:
+        assert row["value"] == pytest.approx(row["numerator"] / row["denominator"])
+
+
+def test_a_broken_report_stops_no_other_and_its_last_good_page_stays(centre):
+    """One report raises: the others are made anew, the index names it, the exit code says so."""
+    folder, _ = centre
+    published = folder / "reports" / PERIOD
+    before = tree(published)
+    notebook = folder / "notebooks" / "03-team-report.ipynb"
+    original = notebook.read_text(encoding="utf-8")
+    content = json.loads(original)
+    content["cells"].append(
+        {
+            "cell_type": "code",
+            "id": "broken",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": "assert team != 'Ely', 'broken on purpose'",
+        }
+    )
+    try:
+        notebook.write_text(json.dumps(content), encoding="utf-8")
+        done = command(folder, "run", "--period", PERIOD)
+    finally:
+        notebook.write_text(original, encoding="utf-8")
+    assert done.returncode == 1
+    assert "not made: Ely" in done.stdout
+    after = tree(published)
+    broken = [name for name in after if name.startswith("teams/ely")]
+    assert {after[name] for name in broken if name.endswith(".html")} == {
+        before[name] for name in broken if name.endswith(".html")
+    }
+    assert "Ely" in (published / "index.html").read_text(encoding="utf-8")
+    manifest = json.loads((published / "manifest.json").read_text(encoding="utf-8"))
+    failed = [report for report in manifest["reports"] if not report["ok"]]
+    assert [(report["title"], report["earlier"]) for report in failed] == [("Ely", True)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        pytest.param(
+            ("run", "--period", "2031-W01"),
+            3,
+            "there is no row in 2031-W01. The data end on 2026-11-",
+            id="a_period_without_rows",
+        ),
+        pytest.param(
+            ("run", "--period", "2026-W60"),
+            2,
+            "ccanalysis: there is no period '2026-W60' in the calendar. Give a week as 2026-W46, a month as 2026-11, "
+            "a quarter as 2026-Q4, a year as 2026 or a day as 2026-11-12\n",
+            id="a_week_that_does_not_exist",
+        ),
+        pytest.param(
+            ("run", "--workspace", "nowhere"),
+            2,
+            "ccanalysis: there is no folder 'nowhere'. Give the folder of a workspace with --workspace\n",
+            id="a_wrong_path",
+        ),
+        pytest.param(("report", "03-team-report", "-p", "tema=Ely"), 2, "'tema'", id="a_mistyped_parameter"),
+        pytest.param(
+            ("report", "03-team-reprt"),
+            2,
+            "ccanalysis: there is no notebook '03-team-reprt'. Did you mean '03-team-report'?\n",
+            id="a_mistyped_notebook",
+        ),
+        pytest.param(
+            ("kpis", "--period", PERIOD, "--kpi", "servce_level"),
+            2,
+            "ccanalysis: there is no kpi 'servce_level' in these rows. Did you mean 'service_level'?\n",
+            id="a_mistyped_kpi",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_a_remedy(centre, arguments, code, says):
+    """A user's mistake ends with its exit code and one line, never a traceback, and touches no report."""
+    folder, _ = centre
+    before = tree(folder / "reports" / PERIOD)
+    done = command(folder, *arguments)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert tree(folder / "reports" / PERIOD) == before
+
+
+def test_an_unapproved_kpi_is_named_and_printed_as_experimental(centre):
+    """The register governs: what nobody approved is marked wherever it stands."""
+    folder, done = centre
+    assert re.search(
+        r"kpis\.yml:\d+: KPI 'acw' is not approved for 2026-W46 \(consulted\)\. It is printed as", done.stderr
+    )
+    page = (folder / "reports" / PERIOD / "centre" / "02-kpi-performance.html").read_text(encoding="utf-8")
+    assert "experimental" in page
+
+
+def test_a_second_run_at_the_same_time_is_refused(centre):
+    """A lock keeps two runs apart: exit code 5, nothing touched."""
+    from ccanalysis.reports.publish import Lock
+
+    folder, _ = centre
+    before = tree(folder / "reports" / PERIOD)
+    with Lock(folder / ".ccanalysis" / "lock"):
+        done = command(folder, "run", "--period", PERIOD)
+    assert done.returncode == 5, done.stderr
+    assert done.stderr.count("\n") <= 2
+    assert tree(folder / "reports" / PERIOD) == before
