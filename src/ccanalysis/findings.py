@@ -189,7 +189,7 @@ def _data(own: pd.DataFrame, period: Period) -> list[dict[str, Any]]:
             row,
             "data",
             "act",
-            f"{row['name']} cannot be judged in {period.text}: {'; '.join(row['reasons'])}.",
+            f"{row['name']} cannot be judged in {period.short}: {'; '.join(row['reasons'])}.",
             "Have the export corrected; see the data-quality report.",
         )
         for _, row in blocked.iterrows()
@@ -210,7 +210,10 @@ def _improvements(compared: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict
             told_apart = level != "agent" or row["reliability"] >= RELIABLE or row["q_value"] <= CLEAR
             tier = "act" if certain and told_apart else "watch"
             kind = "development" if level == "agent" else "improve"
-            rows.append(_finding(row, kind, tier, text.verdict(row, period=period.text), kpi.action_after_review))
+            sentence = text.verdict(row, period=period.short)
+            if tier == "watch":
+                sentence += f" Among {row['comparisons']} comparisons, though, one like it can come about by chance."
+            rows.append(_finding(row, kind, tier, sentence, kpi.action_after_review))
     return rows
 
 
@@ -240,14 +243,14 @@ def _signals(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
     for _, row in wanted.iterrows():
         why = text.RULE_WORDS.get(row["rules"], "")
         if row["variation"] == "improving":
-            sentence = f"{text.verdict(row, period=period.text)} The change is real: {why}."
+            sentence = f"{text.verdict(row, period=period.short)} The change is real: {why}."
             rows.append(
                 _finding(
                     row, "recognise", "note", sentence, "Say so to the people concerned, and find out what they did."
                 )
             )
         elif row["variation"] == "worsening" and row["status"] not in ("missed_real", "cannot_meet"):
-            sentence = f"{text.verdict(row, period=period.text)} The change is real: {why}."
+            sentence = f"{text.verdict(row, period=period.short)} The change is real: {why}."
             rows.append(
                 _finding(row, "worsening", "watch", sentence, "Find out what changed before the target is missed.")
             )

@@ -116,6 +116,19 @@ class Period:
         return f"week {self.start.isocalendar().week}, {begin} to {last:%A} {last.day} {last:%B %Y}"
 
     @property
+    def short(self) -> str:
+        """The period within a sentence.
+
+        Examples:
+            >>> Period.parse("2026-W46").short
+            'week 46 of 2026'
+        """
+        if self.kind == "week":
+            year, week, _ = self.start.isocalendar()
+            return f"week {week} of {year}"
+        return f"{self.start.day} {self.start:%B %Y}" if self.kind == "day" else self.text
+
+    @property
     def days(self) -> int:
         """How many local days it has."""
         return (self.end - self.start).days

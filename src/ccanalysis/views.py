@@ -86,7 +86,7 @@ def _own(results: Results) -> pd.DataFrame:
 
 def lead(results: Results) -> Note:
     """Say in a few sentences how things stand, how far the data can be believed, and what to do first."""
-    own, period = _own(results), results.period.text
+    own, period = _own(results), results.period.short
     counted = own["status"].value_counts()
     judged = int(counted.drop(["not_judged", "no_target"], errors="ignore").sum())
     good, bad = (int(counted.reindex(list(group)).sum()) for group in (_GOOD, _BAD))
@@ -289,14 +289,29 @@ def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", 
         found = found[found["kind"].isin(kinds) & found["tier"].isin(list(tiers))]
     if found.empty:
         return Note(kind="paragraph", text=empty)
+    found, also = _joined_with_centre(found)
     items = []
-    for _, row in found.iterrows():
+    for index, row in found.iterrows():
         sentence = str(row["sentence"])
+        if also.get(index):
+            sentence += f" The same is seen in {text.listed(also[index])}."
         if row["level"] == "agent":
             sentence = sentence.replace(f"{row['unit']}:", f"{_person(results, str(row['unit']))}:", 1)
         status = _STATUS.get(str(row["status"])) if row["kind"] != "recognise" else "met"
         items.append(Item(text=sentence, detail=f"{_impact(results, row)}{row['action']}", status=status))
     return Note(kind="verdicts", items=items)
+
+
+def _joined_with_centre(found: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, list[str]]]:
+    """Tell a signal of the whole centre once, and name the units that show it too."""
+    also: dict[Any, list[str]] = {}
+    whole = found[(found["level"] == "centre") & found["kind"].isin(["recognise", "worsening"])]
+    for index, row in whole.iterrows():
+        same = (found["kpi"] == row["kpi"]) & (found["kind"] == row["kind"]) & (found["level"] != "centre")
+        if same.sum() > 1:
+            also[index] = sorted(found.loc[same, "unit"].astype(str))
+            found = found[~same]
+    return found, also
 
 
 def _impact(results: Results, row: Mapping[str, Any]) -> str:
@@ -445,7 +460,7 @@ def data_lead(results: Results) -> Note:
     return Note(
         kind="lead",
         text=[
-            f"Of the {text.count(len(own), 'figure')} of the centre in {results.period.text}: {text.listed(parts)}.",
+            f"Of the {text.count(len(own), 'figure')} of the centre in {results.period.short}: {text.listed(parts)}.",
             f"{text.number(read)} rows were read: {text.number(kept)} kept, {text.number(out)} set apart because they "
             f"break a rule, {text.number(double)} duplicates.",
         ],
