@@ -1,24 +1,69 @@
 """The small language of measures and populations: conditions and sums over contract columns.
 
-A text is parsed, every node is held against a list of what is allowed, and SQL is built anew from the tree; no text
-of a user ever becomes part of a query. There is no division (a ratio is declared as two sums), no subquery, no
-function but `coalesce` and `seconds_between(earlier, later)`.
+A text is parsed, every node is held against a list of what is allowed, types are checked, and SQL is built anew from
+the tree; no text of a user ever becomes part of a query. There is no division (a ratio is declared as two sums), no
+subquery, no function but `coalesce` and `seconds_between(earlier, later)`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
 
-from ccanalysis.contracts import Table
+from ccanalysis.contracts import Column, Table
 from ccanalysis.errors import ExpressionError, nearest
 
 LONGEST = 400
 DEEPEST = 30
 
-_ALLOWED: frozenset[type[exp.Expression]] = frozenset(
+Kind = Literal["number", "text", "boolean", "instant", "date", "null"]
+
+_LANGUAGE = "Use columns, numbers, 'texts', and, or, not, comparisons, in (...), is null, + - *"
+_FUNCTIONS = ("coalesce", "seconds_between")
+_TOKENS = frozenset(
+    {
+        TokenType.VAR,
+        TokenType.IDENTIFIER,
+        TokenType.NUMBER,
+        TokenType.STRING,
+        TokenType.L_PAREN,
+        TokenType.R_PAREN,
+        TokenType.COMMA,
+        TokenType.PLUS,
+        TokenType.DASH,
+        TokenType.STAR,
+        TokenType.EQ,
+        TokenType.NEQ,
+        TokenType.LT,
+        TokenType.LTE,
+        TokenType.GT,
+        TokenType.GTE,
+        TokenType.AND,
+        TokenType.OR,
+        TokenType.NOT,
+        TokenType.IN,
+        TokenType.IS,
+        TokenType.NULL,
+        TokenType.TRUE,
+        TokenType.FALSE,
+        TokenType.BETWEEN,
+        TokenType.CASE,
+        TokenType.WHEN,
+        TokenType.THEN,
+        TokenType.ELSE,
+        TokenType.END,
+    }
+)
+# Words that may stand before a bracket without being the name of a function.
+_BEFORE_BRACKET = _TOKENS - {TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.R_PAREN}
+_NODES: frozenset[type[exp.Expression]] = frozenset(
     {
         exp.Column,
         exp.Identifier,
@@ -45,23 +90,44 @@ _ALLOWED: frozenset[type[exp.Expression]] = frozenset(
         exp.Coalesce,
         exp.Case,
         exp.If,
+        exp.Anonymous,
     }
 )
-_CONDITIONS = (
-    exp.Boolean,
-    exp.And,
-    exp.Or,
-    exp.Not,
-    exp.EQ,
-    exp.NEQ,
-    exp.GT,
-    exp.GTE,
-    exp.LT,
-    exp.LTE,
-    exp.Is,
-    exp.In,
-    exp.Between,
-)
+# What each operator needs on both sides, and gives.
+_PARTS: dict[type[exp.Expression], Kind] = {
+    exp.And: "boolean",
+    exp.Or: "boolean",
+    exp.Not: "boolean",
+    exp.Add: "number",
+    exp.Sub: "number",
+    exp.Mul: "number",
+    exp.Neg: "number",
+}
+_SIMPLE: dict[type[exp.Expression], Kind] = {exp.Boolean: "boolean", exp.Null: "null"}
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_KINDS: dict[str, Kind] = {
+    "text": "text",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "instant": "instant",
+    "date": "date",
+}
+_WANTED: dict[Kind, str] = {
+    "number": "Use columns that are numbers",
+    "boolean": "Write a comparison, such as wait_s > 0",
+    "instant": "Use columns that are times",
+}
+_DATE = r"\d{4}-\d{2}-\d{2}"
+_TIME = rf"{_DATE}([T ]\d{{2}}:\d{{2}}(:\d{{2}})?(Z|[+-]\d{{2}}:\d{{2}})?)?"
+_WORDS: dict[Kind, str] = {
+    "number": "a number",
+    "text": "a text",
+    "boolean": "true or false",
+    "instant": "a time",
+    "date": "a date",
+    "null": "null",
+}
 
 
 @dataclass(frozen=True)
@@ -73,12 +139,14 @@ class Expression:
         columns: The contract columns it reads, in name order.
         sql: As DuckDB SQL with quoted identifiers.
         condition: Whether it is true or false, rather than a number.
+        kind: What it gives: `number`, `text`, `boolean`, `instant`, `date` or `null`.
     """
 
     text: str
     columns: tuple[str, ...]
     sql: str
     condition: bool
+    kind: Kind = "number"
 
 
 def parse(text: str, table: Table) -> Expression:
@@ -89,7 +157,8 @@ def parse(text: str, table: Table) -> Expression:
         table: Whose columns may be named.
 
     Raises:
-        ExpressionError: It cannot be read, or uses what is not allowed; the message points at the place.
+        ExpressionError: It cannot be read, uses what is not allowed, compares what cannot be compared, or holds a
+            column against a value that it never has; the message points at the place.
 
     Examples:
         >>> from ccanalysis.contracts import CONTACTS
@@ -105,69 +174,205 @@ def parse(text: str, table: Table) -> Expression:
             f"the expression is longer than {LONGEST} characters or nested deeper than {DEEPEST}",
             remedy="Split it into several KPIs",
         )
-    tree = _tree(text)
-    names = set()
-    for node in tree.walk():
-        _check(node, text, table)
+    reader = _Reader(text, table)
+    kind = reader.kind(reader.tree)
+    names = {node.name for node in reader.tree.find_all(exp.Column)}
+    return Expression(text, tuple(sorted(names)), _sql(reader.tree), kind == "boolean", kind)
+
+
+class _Reader:
+    """Reads one expression: tokens, then the tree, then the types."""
+
+    def __init__(self, text: str, table: Table) -> None:
+        self.text, self.table = text, table
+        self.columns: dict[str, Column] = {column.name: column for column in table.columns}
+        self.tokens(self.tokenised())
+        self.tree = self.parsed()
+        for node in self.tree.walk():
+            self.allowed(node)
+
+    def error(self, problem: str, remedy: str, at: int | None = None) -> ExpressionError:
+        place = "" if at is None else f", at character {at + 1}"
+        return ExpressionError(f"{problem}{place} of {self.text!r}", remedy=remedy)
+
+    def tokenised(self) -> list[Token]:
+        try:
+            return sqlglot.tokenize(self.text, read="duckdb")
+        except sqlglot.errors.TokenError:
+            quote = max(self.text.rfind("'"), self.text.rfind('"'))
+            raise self.error("a quotation mark is not closed", "Write texts as 'voice'", quote) from None
+
+    def tokens(self, tokens: list[Token]) -> None:
+        strange = next((i for i, c in enumerate(self.text) if not c.isprintable() and c not in "\n\t"), None)
+        if strange is not None:
+            raise self.error("a control character is not allowed", "Take it out", strange)
+        if any(token.comments for token in tokens) or not tokens:
+            at = next((self.text.find(mark) for mark in ("--", "/*", "#") if mark in self.text), 0)
+            raise self.error("a comment is not allowed", "Take it out", at)
+        for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+            known = token.text in self.columns
+            called = following is not None and following.token_type == TokenType.L_PAREN
+            word = re.fullmatch(r"\w+", token.text) is not None
+            if called and word and token.token_type not in _BEFORE_BRACKET and token.text.lower() not in _FUNCTIONS:
+                raise self.error(
+                    f"the function {token.text!r} is not known",
+                    "Known are coalesce(a, b) and seconds_between(earlier, later)",
+                    token.start,
+                )
+            if token.token_type not in _TOKENS and not known and token.text.lower() != "coalesce":
+                written = self.text[token.start : token.end + 1]
+                raise self.error(f"{written!r} is not allowed", _LANGUAGE, token.start)
+
+    def parsed(self) -> exp.Expression:
+        try:
+            trees = sqlglot.parse(self.text, read="duckdb")
+        except (sqlglot.errors.SqlglotError, RecursionError) as error:
+            details = (getattr(error, "errors", None) or [{}])[0]
+            lines = self.text.splitlines(keepends=True)
+            before = sum(map(len, lines[: (details.get("line") or 1) - 1]))
+            end = details.get("col")
+            at = before + end - len(details.get("highlight") or " ") if end else None
+            raise self.error("the expression cannot be read", _LANGUAGE, at) from None
+        except Exception:  # the parser meets what it was not made for
+            raise self.error("the expression cannot be read", _LANGUAGE) from None
+        if len(trees) != 1 or trees[0] is None:
+            raise self.error("there is not exactly one expression", "Write one, without a semicolon")
+        return trees[0]  # type: ignore[return-value]
+
+    def allowed(self, node: exp.Expr) -> None:
+        at = self.start(node)
+        if type(node) not in _NODES:
+            raise self.error(f"{node.sql(dialect='duckdb')!r} is not allowed", _LANGUAGE, at)
+        if isinstance(node, exp.Column) and (node.table or node.name not in self.columns):
+            raise self.error(
+                f"table {self.table.name!r} has no column {node.name!r}", nearest(node.name, list(self.columns)), at
+            )
+        if isinstance(node, exp.Anonymous) and (node.name.lower() != "seconds_between" or len(node.expressions) != 2):
+            raise self.error(
+                "seconds_between takes two times", "Write seconds_between(earlier, later)", self.text.find(node.name)
+            )
+        if isinstance(node, exp.In) and not node.args.get("expressions"):
+            raise self.error("'in' takes a list", "Write for example channel in ('voice', 'chat')", at)
+        if isinstance(node, exp.Between) and node.args.get("symmetric") is not None:
+            raise self.error("'symmetric' is not allowed", "Write the lower end first", at)
+        if isinstance(node, exp.If) and not isinstance(node.parent, exp.Case):
+            raise self.error("'if' is not allowed", "Write case when ... then ... else ... end", at)
+        if (
+            isinstance(node, exp.Literal)
+            and not node.is_string
+            and not re.fullmatch(r"\d{1,12}(\.\d{0,6})?", node.name)
+        ):
+            raise self.error(
+                f"the number {node.name} is not allowed", "Write at most 12 digits, and 6 after the point", at
+            )
+
+    def start(self, node: exp.Expr) -> int | None:
+        """Find the first character of a node; only names and literals know theirs."""
+        found = [int(part.meta["start"]) for part in node.walk() if "start" in part.meta]
+        return min(found) if found else None
+
+    def kind(self, node: exp.Expression) -> Kind:
+        """Tell what a node gives; raise where its parts do not go together."""
         if isinstance(node, exp.Column):
-            names.add(node.name)
-    condition = isinstance(tree.unnest(), _CONDITIONS)
-    if isinstance(tree.unnest(), exp.Column) and table.column(tree.unnest().name).type == "boolean":
-        condition = True
-    return Expression(text, tuple(sorted(names)), _sql(tree), condition)
+            return _KINDS[self.columns[node.name].type]
+        if isinstance(node, exp.Literal):
+            return "text" if node.is_string else "number"
+        if type(node) in _SIMPLE:
+            return _SIMPLE[type(node)]
+        if type(node) in _PARTS:
+            return self.each(node.iter_expressions(), _PARTS[type(node)])
+        if isinstance(node, exp.Anonymous):
+            self.each(node.expressions, "instant")
+            return "number"
+        if isinstance(node, exp.Is):
+            self.each((node.this,), "boolean" if isinstance(node.expression, exp.Boolean) else None)
+            return "boolean"
+        if isinstance(node, (exp.In, exp.Between, *_COMPARISONS)):
+            first, *others = node.iter_expressions()
+            return self.compared(first, others)
+        if isinstance(node, exp.Case):
+            return self.case(node)
+        return self.same(node.iter_expressions())  # brackets and coalesce
 
+    def each(self, parts: Iterable[exp.Expression], wanted: Kind | None) -> Kind:
+        for part in parts:
+            kind = self.kind(part)
+            if wanted is not None and kind not in (wanted, "null"):
+                raise self.error(
+                    f"{part.sql(dialect='duckdb')!r} is {_WORDS[kind]} where {_WORDS[wanted]} is needed",
+                    _WANTED[wanted],
+                    self.start(part),
+                )
+        return wanted or "boolean"
 
-def _tree(text: str) -> exp.Expression:
-    try:
-        trees = sqlglot.parse(text, read="duckdb")
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        at = _position(error)
-        raise ExpressionError(
-            f"the expression {text!r} cannot be read{at}",
-            remedy="Use columns, numbers, 'texts', and, or, not, comparisons, in (...), is null, + - *",
-        ) from None
-    if len(trees) != 1 or trees[0] is None:
-        raise ExpressionError(f"{text!r} is not exactly one expression", remedy="Write one, without a semicolon")
-    return trees[0]  # type: ignore[return-value]
+    def compared(self, left: exp.Expression, others: Iterable[exp.Expression]) -> Kind:
+        for right in others:
+            kinds = self.kind(left), self.kind(right)
+            if "null" in kinds:
+                raise self.error(
+                    "a comparison with null is never true", "Write is null or is not null", self.start(left)
+                )
+            if kinds[0] != kinds[1] and not self.moment(left, right) and not self.moment(right, left):
+                raise self.error(
+                    f"{_WORDS[kinds[0]]} is compared with {_WORDS[kinds[1]]}",
+                    "Compare a column with a value of its own type",
+                    self.start(left),
+                )
+            self.listed(left, right)
+            self.listed(right, left)
+        return "boolean"
 
-
-def _position(error: BaseException) -> str:
-    details = getattr(error, "errors", None) or [{}]
-    column = details[0].get("col")
-    return f" at character {column}" if column else ""
-
-
-def _check(node: exp.Expression, text: str, table: Table) -> None:
-    if node.comments:
-        raise ExpressionError(f"{text!r} has a comment", remedy="Take it out")
-    unknown = {key for key, value in node.args.items() if value} - set(node.arg_types)
-    if unknown:
-        raise ExpressionError(f"{text!r} uses what is not allowed here", remedy="Write it more simply")
-    if isinstance(node, exp.Anonymous):
-        if node.name.lower() != "seconds_between" or len(node.expressions) != 2:
-            raise ExpressionError(
-                f"the function {node.name!r} in {text!r} is not known{_where(node.name, text)}",
-                remedy="Known are coalesce(a, b) and seconds_between(earlier, later)",
+    def moment(self, column: exp.Expression, literal: exp.Expression) -> bool:
+        """Tell whether a time or date is compared with one that is written in ISO 8601."""
+        kind = self.kind(column)
+        if kind not in ("instant", "date") or not (isinstance(literal, exp.Literal) and literal.is_string):
+            return False
+        form, reader = (_TIME, datetime) if kind == "instant" else (_DATE, date)
+        try:
+            readable = re.fullmatch(form, literal.name, re.ASCII) and reader.fromisoformat(literal.name)
+        except ValueError:
+            readable = None
+        if not readable:
+            raise self.error(
+                f"{literal.name!r} is not {_WORDS[kind]}", "Write for example '2026-11-30'", self.start(literal)
             )
-    elif type(node) not in _ALLOWED:
-        word = type(node).__name__.lower()
-        raise ExpressionError(
-            f"{text!r} uses {word!r}, which is not allowed{_where(word, text)}",
-            remedy="Use columns, numbers, 'texts', and, or, not, comparisons, in (...), is null, + - *",
-        )
-    if isinstance(node, exp.Column):
-        if node.table or node.name not in table:
-            raise ExpressionError(
-                f"table {table.name!r} has no column {node.name!r}{_where(node.name, text)}",
-                remedy=nearest(node.name, [column.name for column in table.columns]),
-            )
-    if isinstance(node, exp.In) and (node.args.get("query") or node.args.get("unnest")):
-        raise ExpressionError(f"'in' takes a list in {text!r}", remedy="Write for example channel in ('voice', 'chat')")
+        return True
 
+    def listed(self, column: exp.Expression, literal: exp.Expression) -> None:
+        """Refuse a value that the column never has: a mistyped code would count nothing, in silence."""
+        if isinstance(column, exp.Column) and isinstance(literal, exp.Literal) and literal.is_string:
+            values = self.columns[column.name].values
+            if values and literal.name not in values:
+                raise self.error(
+                    f"{literal.name!r} is not a value of {column.name!r}",
+                    nearest(literal.name, values),
+                    self.start(literal),
+                )
 
-def _where(word: str, text: str) -> str:
-    position = text.lower().find(word.lower())
-    return f" (character {position + 1} of {text!r})" if position >= 0 else ""
+    def same(self, parts: Iterable[exp.Expression]) -> Kind:
+        """Give the one kind of several results."""
+        found: Kind = "null"
+        for part in parts:
+            kind = self.kind(part)
+            if found not in ("null", kind) and kind != "null":
+                raise self.error(
+                    f"{_WORDS[found]} and {_WORDS[kind]} do not go together",
+                    "Give results of one type",
+                    self.start(part),
+                )
+            found = kind if kind != "null" else found
+        return found
+
+    def case(self, node: exp.Case) -> Kind:
+        results = []
+        for branch in node.args["ifs"]:
+            if node.this is None:
+                self.each((branch.this,), "boolean")
+            else:
+                self.compared(node.this, [branch.this])
+            results.append(branch.args["true"])
+        default = node.args.get("default")
+        return self.same([*results, *([default] if default is not None else [])])
 
 
 def _sql(tree: exp.Expression) -> str:
@@ -175,8 +380,8 @@ def _sql(tree: exp.Expression) -> str:
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
     for call in list(tree.find_all(exp.Anonymous)):
-        earlier, later = (part.sql(dialect="duckdb") for part in call.expressions)
-        built = sqlglot.parse_one(f"CAST(epoch({later}) - epoch({earlier}) AS BIGINT)", read="duckdb")
+        earlier, later = (exp.Anonymous(this="epoch", expressions=[part.copy()]) for part in call.expressions)
+        built = exp.cast(exp.Sub(this=later, expression=earlier), "BIGINT")
         if call is tree:
             tree = built
         else:
