@@ -153,6 +153,7 @@ ICON_CSS = (
     ".f,.m{stroke:none}.f{fill:currentColor}.m{fill:var(--on,#fff)}"
     ".o,.n{fill:none;stroke:currentColor;stroke-width:1.9;stroke-linecap:round;stroke-linejoin:round}"
     ".n{stroke:var(--on,#fff);stroke-width:2.1}.d{stroke-dasharray:2.6 3.6}"
+    ".sl,.se,.st{fill:none;stroke:currentColor}.se{stroke-width:4.4;stroke-linecap:round}.st{stroke-dasharray:3 3}"
 )
 _LAB_CSS = (
     "<style>"
@@ -238,20 +239,23 @@ class Sparkline:
         def at(index: int, value: float) -> str:
             x = 2 + 78 * index / max(len(self.values) - 1, 1)
             y = 11 if flat else 19 - 16 * (value - low) / scale
-            return f"{x:.4g} {y:.3g}"
+            return f"{_short(x)} {_short(y)}"
 
         path, gap = [], True
         for index, value in enumerate(self.values):
             if value is not None:
-                path.append(("M" if gap else "L") + at(index, value))
+                path.append(("M" if gap else " ") + at(index, value))
             gap = value is None
         last = max(index for index, value in enumerate(self.values) if value is not None)
-        x, y = at(last, points[-1]).split()
-        target = "" if self.target is None else f'<path class="st" d="M2 {at(0, self.target).split()[1]}h78"/>'
+        target = "" if self.target is None else f'<path class=st d="M2 {at(0, self.target).split()[1]}h78"/>'
         return Markup(
-            '<svg class="s" viewBox="0 0 84 22" role="img" aria-label="{label}">{target}<path class="sl" fill="none" '
-            'stroke="currentColor" d="{path}"/><circle class="f" cx="{x}" cy="{y}" r="2"/></svg>'
-        ).format(label=clean(label), target=Markup(target), path="".join(path), x=x, y=y)
+            '<svg class=s viewBox="0 0 84 22" role=img aria-label="{}">{}<path class=sl d="{}"/>'
+            '<path class=se d="M{}h0"/></svg>'
+        ).format(clean(label), Markup(target), "".join(path), at(last, points[-1]))
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0") if number < 20 else f"{number:.0f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -420,9 +424,10 @@ def icon(key: str, *, sprite: bool = False, named: bool = False) -> Markup:
         named: Whether the icon stands without its word, and so must carry it itself.
     """
     known = ICONS[key]
-    access = Markup('role="img" aria-label="{}"').format(known.word) if named else Markup('aria-hidden="true"')
-    shapes = Markup('<use href="#i-{}"/>').format(key) if sprite else Markup(known.shapes)
-    return Markup('<svg class="i t-{}" viewBox="0 0 20 20" {}>{}</svg>').format(known.tone, access, shapes)
+    access = Markup('role=img aria-label="{}"').format(known.word) if named else Markup("aria-hidden=true")
+    if sprite:
+        return Markup('<svg class=i {}><use href="#i-{}"/></svg>').format(access, key)
+    return Markup('<svg class=i viewBox="0 0 20 20" {}>{}</svg>').format(access, Markup(known.shapes))
 
 
 def sprite_sheet(keys: Iterable[str]) -> Markup:
@@ -437,11 +442,10 @@ def _signs(signs: Sequence[str], *, sprite: bool, words: bool, own: Mapping[str,
     parts = []
     for key in signs:
         word = (own or {}).get(key) or ICONS[key].word
-        shown = Markup(" <span>{}</span>").format(clean(word)) if words else Markup()
+        shown = Markup(" {}").format(clean(word)) if words else ""
+        sign = icon(key, sprite=sprite, named=not words)
         parts.append(
-            Markup('<span class="g t-{}">{}{}</span>').format(
-                ICONS[key].tone, icon(key, sprite=sprite, named=not words), shown
-            )
+            Markup('<span class="{} t-{}">{}{}</span>').format("g" if words else "w", ICONS[key].tone, sign, shown)
         )
     return Markup(" ").join(parts)
 

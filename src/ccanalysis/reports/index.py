@@ -106,9 +106,9 @@ def render_index(
 def _warning(note: Note) -> Markup:
     """A callout without the word of its status, which speaks of targets."""
     items = Markup().join(Markup("<li>{}</li>").format(display.clean(item.text)) for item in note.items)
-    return Markup('<div class="callout t-bad">{}<div class="tx"><p class="nt">{}</p><ul>{}</ul></div></div>').format(
-        icon("status-missed", sprite=True), note.title, items
-    )
+    return Markup(
+        '<div class="callout t-bad"><p class="nt">{} <span class="tx">{}</span></p><ul class="tx">{}</ul></div>'
+    ).format(icon("status-missed", sprite=True), note.title, items)
 
 
 def _shown(entry: Entry) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _shown(entry: Entry) -> dict[str, Any]:
     if unknown:
         raise SettingsError(f"status {unknown[0]!r} is not known", remedy="Use the statuses of ccanalysis.display")
     counts = Markup().join(
-        Markup('<span class="g t-{}">{} <span>{} {}</span></span>').format(
+        Markup('<span class="g t-{}">{} {} {}</span>').format(
             ICONS[key].tone, icon(key, sprite=True), entry.statuses[status], ICONS[key].word.lower()
         )
         for key in ICONS

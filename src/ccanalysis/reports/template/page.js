@@ -46,7 +46,10 @@
       hoverlabel: { bgcolor: style("--bg"), bordercolor: style("--c-muted"), font: { color: style("--c-ink") } },
     };
     for (const key of new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis\d*$/.test(name))]))
-      made[key] = { ...themed(axis), ...(key[0] === "x" ? { showgrid: false } : {}), ...own[key], fixedrange: true };
+      made[key] = {
+        ...themed(axis), ...(key[0] === "x" ? { showgrid: false } : {}), ...own[key], fixedrange: true,
+        title: { ...own[key]?.title, font: { size: narrow ? 12 : 13 } },
+      };
     return made;
   };
   const unpack = (value, lists) => {
