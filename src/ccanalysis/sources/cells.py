@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ccanalysis.contracts import Column, Table
-from ccanalysis.engine import connect, literal, quoted
+from ccanalysis.engine import literal, quoted
 from ccanalysis.errors import SettingsError, nearest, place
 from ccanalysis.sources.clock_changes import FIRST_YEAR, LAST_YEAR, instant_sql, local_sql
 from ccanalysis.sources.rules import reason
 from ccanalysis.workspace import SETTINGS_FILE, FieldMapping, Source
+
+if TYPE_CHECKING:
+    import duckdb
 
 MARK = "\x1f"
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(65279)"
@@ -34,13 +37,12 @@ class Casting:
 
     Attributes:
         select: A query over a relation `export` with `_file`, `_row` and `c0`, `c1` ..; it gives both,
-            `_aside` (the row is declared not to be a record), the mapped columns and `_faults`, a list of
-            `column|rule|detail` or NULL.
+            `_zoneless` (a time came without offset), `_aside` (the row is declared not to be a record), the mapped
+            columns and `_faults`, a list of `column|rule|detail` or NULL.
         used: The positions of the export's columns that are needed.
         positions: Export column -> position in the file.
         origin: Contract column -> export columns it comes from.
         details: (contract column, rule) -> what the reason adds.
-        local_times: Whether some times may come without an offset.
     """
 
     select: str
@@ -48,7 +50,6 @@ class Casting:
     positions: Mapping[str, int]
     origin: Mapping[str, tuple[str, ...]]
     details: Mapping[tuple[str, str], str]
-    local_times: bool
 
     def reason(self, column: str, rule: str, detail: str) -> str:
         """Say a fault in words."""
@@ -75,6 +76,7 @@ def wanted_columns(source: Source) -> dict[str, str]:
 
 
 def casting(
+    connection: duckdb.DuckDBPyConnection,
     source: Source,
     table: Table,
     positions: Mapping[str, int],
@@ -87,6 +89,7 @@ def casting(
     """Write the SQL for one source.
 
     Args:
+        connection: The engine, asked whether it can follow a pattern of times.
         source: The declared mapping.
         table: Its contract table.
         positions: Export column -> position in the file.
@@ -98,12 +101,13 @@ def casting(
     Raises:
         SettingsError: The mapping cannot be followed.
     """
-    return _Builder(source, table, positions, zone, days, blanks, inner_newline).build()
+    return _Builder(connection, source, table, positions, zone, days, blanks, inner_newline).build()
 
 
 class _Builder:
     def __init__(
         self,
+        connection: duckdb.DuckDBPyConnection,
         source: Source,
         table: Table,
         positions: Mapping[str, int],
@@ -112,6 +116,7 @@ class _Builder:
         blanks: bool,
         inner_newline: str,
     ) -> None:
+        self.connection = connection
         self.source = source
         self.table = table
         self.positions = positions
@@ -124,6 +129,7 @@ class _Builder:
         self.moments: list[str] = []
         self.doubts: list[str] = []
         self.joins: list[str] = []
+        self.locals: list[str] = []
         self.number = _number_patterns(source)
 
     def error(self, problem: str, remedy: str) -> SettingsError:
@@ -148,6 +154,7 @@ class _Builder:
         if checks:
             every = ", ".join(checks)
             listed = f"CASE WHEN coalesce({every}) IS NOT NULL THEN list_filter([{every}], lambda f: f IS NOT NULL) END"
+        zoneless = " OR ".join(f"{local} IS NOT NULL" for local in self.locals) or "false"
         columns = [
             f"{quoted(c.name) if c.name in mapped else 'NULL'}::{c.sql_type} AS {quoted(c.name)}"
             for c in names.values()
@@ -166,13 +173,13 @@ class _Builder:
         for layer in (faults, _aliased(between, quoted), _aliased(product, quoted)):
             if layer:
                 query = f"SELECT *, {', '.join(layer)} FROM ({query})"
+        answer = ["_file", "_row", "_aside", f"({zoneless}) AS _zoneless", *columns, f"{listed} AS _faults"]
         return Casting(
-            select=f"SELECT {', '.join(['_file', '_row', '_aside', *columns, f'{listed} AS _faults'])} FROM ({query})",
+            select=f"SELECT {', '.join(answer)} FROM ({query})",
             used=tuple(used),
             positions=self.positions,
             origin={name: mapping.columns for name, mapping in mapped.items() if mapping.columns},
             details=self.details,
-            local_times=bool(self.doubts),
         )
 
     def _clean(self, position: int) -> str:
@@ -333,7 +340,7 @@ class _Builder:
         if mapping.scale is not None:
             factor *= mapping.scale
         if mapping.scale == 0.01:
-            text = f"rtrim(rtrim({text}, '%'), ' ')"
+            text = f"regexp_replace({text}, ' ?%$', '')"
         plain = self.number(text)
         scaled = _times(f"try_cast({plain} AS DOUBLE)", factor)
         if not whole:
@@ -360,7 +367,7 @@ class _Builder:
 
     def _as_instant(self, column: Column, mapping: FieldMapping, text: str) -> tuple[str, list[str]]:
         name, form = column.name, mapping.format or "iso"
-        self.details[name, "time"] = _format_in_words(form)
+        self.details[name, "time"] = _format_in_words(form, workbook=self.source.format == "excel")
         self.details[name, "year"] = f"{FIRST_YEAR} to {LAST_YEAR}"
         local, instant = self._moment(form, text)
         readings, faults = [], [f"WHEN {quoted(name)} IS NULL THEN 'time'"]
@@ -369,6 +376,7 @@ class _Builder:
         faults.append(f"WHEN year({quoted(name)}) NOT BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN 'year'")
         if local:
             local, day = self._moment_column(f"{name}@local", local), quoted(f"{name}@day")
+            self.locals.append(local)
             self.joins.append(f"LEFT JOIN {self.days}_local AS {day} ON {day}.day = {local}::DATE")
             readings.append(instant_sql(self.zone, local, day))
             doubt = quoted(f"{name}@doubt")
@@ -417,7 +425,7 @@ class _Builder:
 
     def _as_date(self, column: Column, mapping: FieldMapping, text: str) -> tuple[str, list[str]]:
         form = mapping.format or "iso"
-        self.details[column.name, "date"] = _format_in_words(form, day=True)
+        self.details[column.name, "date"] = _format_in_words(form, day=True, workbook=self.source.format == "excel")
         self.details[column.name, "year"] = "1900 to 9999"
         if form == "iso":
             plain = self._written(text)
@@ -446,7 +454,14 @@ class _Builder:
 
     def _check_format(self, form: str) -> None:
         """Refuse a pattern that the engine cannot follow, or that names zones by ambiguous letters."""
-        known = _known_pattern(form)
+        import duckdb  # noqa: PLC0415  0.2 s, only when a mapping is followed
+
+        try:
+            self.connection.execute(f"SELECT typeof(try_strptime('', {literal(form)}))").fetchall()
+        except duckdb.Error:
+            known = False
+        else:
+            known = "%" in form and "%Z" not in form
         if not known:
             raise self.error(
                 f"the format {form!r} is not a pattern of times",
@@ -492,19 +507,6 @@ class _Builder:
                     self.details[name, rule] = f"{limit:,.10g}"
                     branches.append(f"WHEN {value} {sign} {limit!r} THEN {literal(f'{name}|{rule}')}")
         return f"CASE {' '.join(branches)} END" if branches else ""
-
-
-@lru_cache(maxsize=256)
-def _known_pattern(form: str) -> bool:
-    """Tell whether the engine can read times by a pattern; letters for zones (`%Z`) are ambiguous and not taken."""
-    import duckdb  # noqa: PLC0415  0.2 s, only when a mapping is followed
-
-    with connect(threads=1) as connection:
-        try:
-            connection.execute(f"SELECT typeof(try_strptime('', {literal(form)}))").fetchall()
-        except duckdb.Error:
-            return False
-    return "%" in form and "%Z" not in form
 
 
 def _with_offset(text: str) -> datetime:
@@ -565,11 +567,11 @@ def _escaped(mark: str) -> str:
     return "".join("\\" + character if character in r"\]^-[" else character for character in mark)
 
 
-def _format_in_words(form: str, *, day: bool = False) -> str:
+def _format_in_words(form: str, *, day: bool = False, workbook: bool = False) -> str:
     words = {
         "iso": "2026-11-09" if day else "2026-11-09T08:00:00, with or without an offset",
         "epoch_s": "seconds since 1970",
         "epoch_ms": "milliseconds since 1970",
         "excel": "a date cell of the workbook, or a number of days",
     }
-    return words.get(form, form)
+    return words.get(form, f'{form} (a date cell needs format = "excel")' if workbook else form)

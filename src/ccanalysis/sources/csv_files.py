@@ -37,14 +37,14 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MAGIC = (
-    (b"PK\x03\x04", "is a workbook or an archive, not a CSV file", 'Set format = "excel", or unpack it'),
+    (b"PK\x03\x04", "the file is a workbook or an archive, not a CSV file", 'Set format = "excel", or unpack it'),
     (
         b"\xd0\xcf\x11\xe0",
-        "is an old or encrypted workbook, not a CSV file",
+        "the file is an old or encrypted workbook, not a CSV file",
         "Save it as CSV or as .xlsx without password",
     ),
-    (b"PAR1", "is a Parquet file, not a CSV file", 'Set format = "parquet"'),
-    (b"\x1f\x8b", "is compressed", "Unpack it first"),
+    (b"PAR1", "the file is a Parquet file, not a CSV file", 'Set format = "parquet"'),
+    (b"\x1f\x8b", "the file is compressed", "Unpack it first"),
 )
 
 
@@ -104,23 +104,30 @@ class _Hashing(io.RawIOBase):
 
 
 def check_dialect(source: Source) -> None:
-    """Refuse a delimiter, quote or encoding that cannot be read.
+    """Refuse a dialect that cannot be read.
 
     Raises:
-        SettingsError: One of them is not usable; the line of the source is named.
+        SettingsError: The delimiter, quote, encoding or marks of numbers are not usable; the source's line is named.
     """
-    at = place(SETTINGS_FILE, line=source.line)
+
+    def refuse(problem: str, remedy: str) -> SettingsError:
+        at = place(SETTINGS_FILE, line=source.line)
+        return SettingsError(f"source {source.name!r}: {problem}", remedy=remedy, place=at)
+
+    if source.thousands and (len(source.thousands) > 1 or source.thousands.isalnum() or source.thousands in "+-%"):
+        raise refuse("'thousands' must be one mark such as a comma, or empty", 'Write for example thousands = ","')
+    if source.thousands == source.decimal:
+        raise refuse("'thousands' and 'decimal' are the same mark", "Declare the mark that the export uses for each")
+    if source.skip_lines < 0:
+        raise refuse("'skip_lines' is negative", "Give the number of lines above the header")
+    if source.format != "csv":
+        return
     if len(source.delimiter) != 1 or not (source.delimiter.isprintable() or source.delimiter == "\t"):
-        raise SettingsError(
-            f"source {source.name!r}: 'delimiter' must be one printable character or a tab",
-            remedy='Write for example delimiter = ";"',
-            place=at,
-        )
+        raise refuse("'delimiter' must be one printable character or a tab", 'Write for example delimiter = ";"')
     if len(source.quote) > 1 or (source.quote and not source.quote.isprintable()) or source.quote == source.delimiter:
-        raise SettingsError(
-            f"source {source.name!r}: 'quote' must be one printable character other than the delimiter, or empty",
-            remedy="Write for example quote = '\"'",
-            place=at,
+        raise refuse(
+            "'quote' must be one printable character other than the delimiter, or empty",
+            "Write for example quote = '\"'",
         )
     try:
         known = codecs.lookup(source.encoding)
@@ -128,11 +135,7 @@ def check_dialect(source: Source) -> None:
     except (LookupError, ValueError):
         known = None
     if known is None or not getattr(known, "_is_text_encoding", True):
-        raise SettingsError(
-            f"source {source.name!r}: there is no encoding {source.encoding!r}",
-            remedy='Write for example encoding = "cp1252"',
-            place=at,
-        )
+        raise refuse(f"there is no encoding {source.encoding!r}", 'Write for example encoding = "cp1252"')
 
 
 def encoding_of(source: Source, path: Path) -> str:
@@ -188,6 +191,27 @@ def number_records(source: Source, path: Path, work: Path, *, number: int, caref
     if not records.header:
         raise NoInputError("the file has no line with text", remedy="Export it again", place=at)
     return records
+
+
+def read_header(source: Source, path: Path) -> Records:
+    """Read a CSV file up to its header.
+
+    Raises:
+        ContractError: The bytes are not of the declared encoding, or the header is not closed.
+        NoInputError: There is no line with text.
+    """
+    encoding = encoding_of(source, path)
+    pass_ = _Pass(source, path, number=0, careful=False)
+    try:
+        with path.open(encoding=encoding, newline=None) as text:
+            while not pass_.header_line and (line := text.readline(MAX_ROW)):
+                pass_.feed([line.rstrip("\n")], terminated=True)
+            pass_.finish()
+    except UnicodeError:
+        raise _undecodable(source, path, encoding) from None
+    if not pass_.records.header:
+        raise NoInputError("the file has no line with text", remedy="Export it again", place=place(path))
+    return pass_.records
 
 
 def _chunks(text: io.TextIOBase, path: Path) -> Iterator[tuple[list[str], bool]]:

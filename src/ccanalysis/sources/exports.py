@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ccanalysis
@@ -59,12 +60,9 @@ def find_exports(workspace: Workspace) -> list[Export]:
     """
     exports = []
     for source in workspace.sources:
-        base = next(
-            (folder for name, folder in workspace.paths.items() if source.files.startswith(f"{{{name}}}")),
-            workspace.root,
-        )
-        mapping = repr({**asdict(source), "line": 0})
-        for path in workspace.files_of(source):
+        mapping = repr(replace(source, line=0))
+        base, paths = _files(workspace, source)
+        for path in paths:
             try:
                 size, digest = path.stat().st_size, sha256_of(path)
             except OSError as error:
@@ -95,6 +93,17 @@ def find_exports(workspace: Workspace) -> list[Export]:
     return exports
 
 
+def _files(workspace: Workspace, source: Source) -> tuple[Path, list[Path]]:
+    """Return the folder that a source's files are told from, and the files.
+
+    A name is first taken as it stands and only then as a pattern: `team[1].csv` reads itself.
+    """
+    match = re.match(r"\{(\w+)\}/?(.*)", source.files)
+    base, pattern = (workspace.paths[match[1]], match[2]) if match else (workspace.root, source.files)
+    path = base / pattern
+    return base, [path] if path.is_file() else workspace.files_of(source)
+
+
 def fingerprint_of(workspace: Workspace, exports: Sequence[Export]) -> str:
     """Return a digest of everything that staging depends on."""
     import duckdb  # noqa: PLC0415  0.2 s
@@ -105,7 +114,7 @@ def fingerprint_of(workspace: Workspace, exports: Sequence[Export]) -> str:
         "engine": duckdb.__version__,
         "zone": workspace.centre.time_zone,
         "contract": [repr(workspace.tables[source.table]) for source in workspace.sources],
-        "sources": [repr({**asdict(source), "line": 0}) for source in workspace.sources],
+        "sources": [repr(replace(source, line=0)) for source in workspace.sources],
         "files": [(export.source.name, export.name, export.sha256) for export in exports],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,6 +136,18 @@ def read_source(stage: Stage, source: Source, exports: Sequence[Export]) -> list
     return parts
 
 
+def check_headers(exports: Sequence[Export]) -> None:
+    """Compare the headers of CSV files with their mappings, before hours are spent on reading.
+
+    Raises:
+        ContractError: A mapped column is missing, or stands in a header twice.
+    """
+    for export in exports:
+        if export.source.format == "csv":
+            records = csv_files.read_header(export.source, export.path)
+            match_header(export.source, records.header, export.path, records.header_row)
+
+
 def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
     """Bring one file into the stage's folder as numbered records."""
     source = export.source
@@ -179,7 +192,8 @@ def _read_batch(stage: Stage, source: Source, batch: list[Arrived]) -> Path:
         for table in ("reject_errors", "reject_scans"):
             stage.sql(f"DROP TABLE IF EXISTS {table}")
         query = f"WITH export AS ({relation}) {cast.select}"
-        stage.sql(f"COPY ({query}) TO {literal(part)} (FORMAT parquet, COMPRESSION snappy)")
+        with _damaged(source, batch):
+            stage.sql(f"COPY ({query}) TO {literal(part)} (FORMAT parquet, COMPRESSION snappy)")
         came = dict(stage.sql(f"SELECT _file, count(*) FROM {parquet([part])} GROUP BY 1"))
         rejected = _rejected(stage, source, batch)
         lost = [
@@ -198,6 +212,8 @@ def _read_batch(stage: Stage, source: Source, batch: list[Arrived]) -> Path:
         for number in lost:
             batch[number] = _arrive(stage, batch[number].export, careful=True)
     _count(stage, source, batch, cast, part, rejected)
+    if source.zone is None:
+        _note_zone(stage, source, part)
     if source.format == "csv" and any(arrived.records.mojibake for arrived in batch):
         _note_mojibake(stage, source, batch, relation)
     for arrived in batch:
@@ -211,6 +227,7 @@ def _casting(stage: Stage, source: Source, batch: Sequence[Arrived]) -> tuple[Ca
     zone = source.zone or stage.workspace.centre.time_zone
     inner = any(arrived.records.inner_lines for arrived in batch)
     cast = casting(
+        stage.connection,
         source,
         first.export.table,
         first.positions,
@@ -219,10 +236,6 @@ def _casting(stage: Stage, source: Source, batch: Sequence[Arrived]) -> tuple[Ca
         blanks=inner or any(arrived.records.blanks for arrived in batch),
         inner_newline=csv_files.INNER_NEWLINE if inner else "",
     )
-    if cast.local_times and source.zone is None:
-        stage.note(
-            f"source {source.name!r} declares no zone; its times without an offset are read in the centre's zone {zone}"
-        )
     if first.schema is not None:
         relations = [
             parquet_files.relation(source, a.file, first.schema, cast.used, a.export.path, number=a.export.number)
@@ -248,9 +261,10 @@ def _rejected(stage: Stage, source: Source, batch: Sequence[Arrived]) -> dict[in
     if source.format == "parquet":
         return found
     mark = literal(source.delimiter if source.format == "csv" else ",")
+    # A record may have several faults; of these the quoting explains the others, and its name comes last.
     lines = (
         f"SELECT split_part(any_value(csv_line), {mark}, 1)::BIGINT AS file, "
-        f"split_part(any_value(csv_line), {mark}, 2)::BIGINT AS number, min(error_type::VARCHAR) AS kind, "
+        f"split_part(any_value(csv_line), {mark}, 2)::BIGINT AS number, max(error_type::VARCHAR) AS kind, "
         "any_value(csv_line) AS line FROM reject_errors GROUP BY scan_id, file_id, line_byte_position"
     )
     counts = dict(stage.sql(f"SELECT file, count(*) FROM ({lines}) GROUP BY 1"))
@@ -340,6 +354,15 @@ def _declared_aside(source: Source, positions: Mapping[str, int], line: str) -> 
     return False
 
 
+def _note_zone(stage: Stage, source: Source, part: Path) -> None:
+    [(count,)] = stage.sql(f"SELECT count(*) FROM {parquet([part])} WHERE _zoneless AND NOT _aside")
+    if count:
+        stage.note(
+            f"source {source.name!r} declares no zone; its times without an offset are read in the centre's zone, "
+            f"{stage.workspace.centre.time_zone}"
+        )
+
+
 def _note_mojibake(stage: Stage, source: Source, batch: Sequence[Arrived], relation: str) -> None:
     """Count the cells per column in which UTF-8 was read as a Windows code page."""
     pattern = literal(csv_files.MOJIBAKE.pattern)
@@ -378,6 +401,25 @@ def _refuse_unusable(stage: Stage, source: Source, exports: Sequence[Export]) ->
             remedy="Correct the mapping of this column, or the export",
             place=place(file, row=row),
         )
+
+
+@contextmanager
+def _damaged(source: Source, batch: Sequence[Arrived]) -> Iterator[None]:
+    """Say that a Parquet file whose end is whole cannot be read before it."""
+    import duckdb  # noqa: PLC0415  0.2 s
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        if source.format != "parquet" or "No space left" in str(error):
+            raise
+        raise ContractError(
+            "the file is damaged" if len(batch) == 1 else f"one of {len(batch)} files from here on is damaged",
+            remedy="Export it again",
+            place=place(batch[0].export.path),
+        ) from None
 
 
 def parquet(paths: Sequence[Path]) -> str:

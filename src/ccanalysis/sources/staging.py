@@ -13,7 +13,7 @@ from ccanalysis.errors import EnvironmentFaultError
 from ccanalysis.sources.clock_changes import local_sql
 from ccanalysis.sources.csv_files import check_dialect
 from ccanalysis.sources.exports import Export
-from ccanalysis.sources.reading import Stage, parquet, read_source
+from ccanalysis.sources.reading import Stage, check_headers, parquet, read_source
 from ccanalysis.workspace import Workspace
 
 
@@ -33,8 +33,8 @@ def stage_tables(
     """
     tables: dict[str, Path] = {}
     for source in workspace.sources:
-        if source.format == "csv":
-            check_dialect(source)
+        check_dialect(source)
+    check_headers(exports)
     with environment_faults(folder), connect(folders=[folder]) as connection:
         stage = Stage(workspace=workspace, folder=folder, connection=connection, progress=progress)
         names = sorted({export.table.name for export in exports}, key=lambda name: (name != "agents", name))
@@ -66,7 +66,7 @@ def _assemble(
         "INSERT INTO files VALUES (?, ?, ?, ?)", [(e.number, rank, e.name, e.ingest) for rank, e in enumerate(ranked)]
     )
     stage.sql(
-        "CREATE OR REPLACE TEMP VIEW arrived AS SELECT * EXCLUDE (_aside, _faults) "
+        "CREATE OR REPLACE TEMP VIEW arrived AS SELECT * EXCLUDE (_aside, _zoneless, _faults) "
         f"FROM {parquet(parts)} WHERE NOT _aside AND _faults IS NULL"
     )
     _take_duplicates_out(stage, table, exports)
