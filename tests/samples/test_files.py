@@ -63,3 +63,26 @@ def test_the_samples_stay_below_ten_megabytes():
     """They live in git."""
     total = sum(path.stat().st_size for path in (ROOT / "data/samples").rglob("*") if path.is_file())
     assert total < 10_000_000
+
+
+@pytest.mark.slow
+def test_the_committed_samples_are_what_the_generator_writes(tmp_path):
+    """Text is compared byte by byte; workbooks and Parquet by their values, for libraries may pack them otherwise."""
+    import openpyxl
+    import pyarrow.parquet as pq
+
+    write(tmp_path)
+    committed = ROOT / "data/samples"
+    made = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    own = {Path("README.md"), Path(".gitattributes")}
+    there = {path.relative_to(committed) for path in committed.rglob("*") if path.is_file()} - own
+    assert set(made) == there
+    for name in made:
+        first, second = tmp_path / name, committed / name
+        if name.suffix == ".parquet":
+            assert pq.read_table(first).equals(pq.read_table(second)), name
+        elif name.suffix == ".xlsx":
+            pages = [openpyxl.load_workbook(path, read_only=True).worksheets[-1] for path in (first, second)]
+            assert list(pages[0].values) == list(pages[1].values), name
+        else:
+            assert first.read_bytes() == second.read_bytes(), name

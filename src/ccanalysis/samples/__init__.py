@@ -8,11 +8,12 @@ from pathlib import Path
 from ccanalysis.samples.answers import Answers, answers
 from ccanalysis.samples.centre import LAST, SEED, WEEKS, Plan
 from ccanalysis.samples.exports import everything, write_files
+from ccanalysis.samples.large import contacts_frame, contacts_table
 from ccanalysis.samples.simulate import simulate
 
 ANSWERS_FILE = "answers.json"
 
-__all__ = ["ANSWERS_FILE", "LAST", "SEED", "WEEKS", "Answers", "write"]
+__all__ = ["ANSWERS_FILE", "LAST", "SEED", "WEEKS", "Answers", "contacts_frame", "contacts_table", "write"]
 
 
 def write(folder: Path, *, seed: int = SEED, weeks: int = WEEKS, last: str = LAST) -> Answers:
@@ -33,6 +34,21 @@ def write(folder: Path, *, seed: int = SEED, weeks: int = WEEKS, last: str = LAS
     truth = everything(simulate(Plan.of(seed=seed, weeks=weeks, last=last)))
     write_files(Path(folder), truth.exports)
     sheet = answers(truth)
-    text = json.dumps(sheet, ensure_ascii=False, indent=1)
-    (Path(folder) / ANSWERS_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+    (Path(folder) / ANSWERS_FILE).write_text(_json(sheet), encoding="utf-8", newline="\n")
     return sheet
+
+
+def _json(sheet: Answers) -> str:
+    """Write the answer sheet with one line per entry, so that a change shows as few lines."""
+
+    def line(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    def block(value: object) -> str:
+        if isinstance(value, dict) and any(isinstance(item, (dict, list)) for item in value.values()):
+            return "{\n" + ",\n".join(f"  {line(key)}: {block(item)}" for key, item in value.items()) + "\n }"
+        if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+            return "[\n" + ",\n".join(f"  {line(item)}" for item in value) + "\n ]"
+        return line(value)
+
+    return "{\n" + ",\n".join(f" {line(key)}: {block(value)}" for key, value in sheet.items()) + "\n}\n"

@@ -1,7 +1,8 @@
 """The files that the vendors of the invented centre would deliver, with their habits and their flaws.
 
 Every export is built as rows of text first; flaws are planted there, so that the answer sheet knows each of
-them by file and row. Rows are counted with the header as row 1, title lines not counted.
+them by file and row. Rows are counted as the reader counts them: lines of a text, rows of a sheet, records of a
+Parquet file, from 1.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Flaw:
     column: str  # of the export
     value: Any
     count: int = 1
+    blank: str = ""  # a column to empty besides, so that the row has one fault only
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Export:
         header: The vendor's column names.
         files: Path below the sample folder -> rows.
         totals: How many rows are not records, such as a total line.
+        first_row: The number of the first record: 2 below a header, 1 where there is none, more below title lines.
         write: Turns header and rows into the bytes of a file.
     """
 
@@ -67,6 +70,7 @@ class Export:
     write: Callable[[list[str], list[list[Any]]], bytes]
     files: dict[str, list[Row]] = field(default_factory=dict)
     totals: int = 0
+    first_row: int = 2
 
     def plant(self, plan: Plan, flaws: Iterable[Flaw], *, key: str | None, fresh: Callable[[int], str] = str) -> None:
         """Plant bad rows at random places; `key` is the column that gets a fresh identifier."""
@@ -82,6 +86,8 @@ class Export:
                 number += 1
                 if key is not None:
                     cells[self.header.index(key)] = fresh(number)
+                if flaw.blank:
+                    cells[self.header.index(flaw.blank)] = ""
                 cells[self.header.index(flaw.column)] = flaw.value
                 rows.insert(int(rng.integers(1, len(rows) + 1)), Row(cells, flaw.rule, flaw.column))
 
@@ -444,10 +450,12 @@ def _redeliver(plan: Plan, export: Export, broken: int) -> None:
     rng = plan.stream("duplicates", "chat")
     solved, updated = export.header.index("solved"), export.header.index("updated_at")
     ordered = sorted(export.files)
+    again = 0  # rows at the beginning of the file that are later versions themselves
     for index in range(len(ordered) - 1):
         if broken in (index, index + 1):
+            again = 0
             continue
-        rows = [row for row in export.files[ordered[index]] if row.cells[solved] == "t" and not row.flaw]
+        rows = [row for row in export.files[ordered[index]][again:] if row.cells[solved] == "t"]
         later = []
         for at in sorted(rng.choice(len(rows), 8, replace=False).tolist()):
             row = rows[at]
@@ -458,6 +466,7 @@ def _redeliver(plan: Plan, export: Export, broken: int) -> None:
             row.cells = [*row.cells]
             row.cells[solved], row.flaw = "f", "superseded"
         export.files[ordered[index + 1]] = later + export.files[ordered[index + 1]]
+        again = len(later)
 
 
 EMAIL_HEADER = [
@@ -511,10 +520,10 @@ def email_desk(world: World) -> Export:
 
     titles = (f"{centre.NAME}: e-mail desk", "Tickets received in the month, local time")
     writer = workbook("Tickets", titles=titles, total=total)
-    export = Export("email_desk", "contacts", EMAIL_HEADER, writer, files, totals=len(files))
+    export = Export("email_desk", "contacts", EMAIL_HEADER, writer, files, totals=len(files), first_row=4)
     flaws = (
         Flaw("time", "Received", "yesterday", 2),
-        Flaw("time_skipped", "Received", datetime(2026, 3, 29, 1, 30), 1),  # noqa: DTZ001  wall clock
+        Flaw("time_skipped", "Received", datetime(2026, 3, 29, 1, 30), 1, "First reply"),  # noqa: DTZ001
         Flaw("code", "Status", "Merged", 3),
         Flaw("low", "Handling (min)", -4.0, 2),
         Flaw("required", "Ticket", "", 2),
@@ -555,7 +564,7 @@ def agent_states(world: World, done: pd.DataFrame) -> Export:
         strict=True,
     )
     names = [f"workforce/states_{day:%Y-%m}.parquet" for day in days]
-    export = Export("agent_states", "agent_states", header, parquet, _by_file(map(list, rows), names))
+    export = Export("agent_states", "agent_states", header, parquet, _by_file(map(list, rows), names), first_row=1)
     flaws = (
         Flaw("code", "activity", "LUNCH", 3),
         Flaw("low", "actual_sec", -60, 2),

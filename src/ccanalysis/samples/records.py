@@ -41,6 +41,12 @@ def extract_s(plan: Plan) -> int:
     return day_number(plan.extracted.date()) * DAY_S + plan.extracted.hour * 3600
 
 
+def awake(local_s: pd.Series | np.ndarray) -> np.ndarray:
+    """Move times before seven in the morning to after it: nobody works then, and one such hour comes twice."""
+    values = np.asarray(local_s)
+    return np.where(values % DAY_S < 7 * 3600, values + 7 * 3600, values)
+
+
 def next_working_day(plan: Plan, day: date) -> date:
     """Return the first Monday to Friday after a day that is no bank holiday."""
     closed = bank_holidays(plan)
@@ -53,8 +59,8 @@ def next_working_day(plan: Plan, day: date) -> date:
 def quality_share(plan: Plan, team: int, day: date) -> float:
     """Return the underlying share of points that contacts of a team are worth."""
     if team == TEAM_INDEX["Calder"]:
-        return 0.84 if day >= plan.coached_from else 0.72
-    return 0.82
+        return 0.86 if day >= plan.coached_from else 0.73
+    return 0.86
 
 
 def evaluations(world: World) -> pd.DataFrame:
@@ -65,19 +71,21 @@ def evaluations(world: World) -> pd.DataFrame:
     rows: list[tuple[object, ...]] = []
     number = 0
     kinds = (
-        ("call_monitoring", 10),
+        ("call_monitoring", 14),
         ("self", 1),
         ("peer_observation", 1),
         ("peer_feedback", 1),
         ("customer_feedback", 2),
     )
-    by_cell = answered.groupby(["week", "team"]).indices
+    # Contacts of Friday to Thursday are evaluated on the next working day, so within one week.
+    late = answered["day"] % 7 + 3  # 1970-01-01 was a Thursday
+    shifted = answered["week"] + (late % 7 >= 4)
+    by_cell = answered.groupby([shifted.rename("due"), "team"]).indices
     for week in range(len(plan.weeks)):
         for team in range(len(TEAMS)):
             cell = by_cell[week, team]
-            early = cell[answered["day"].to_numpy()[cell] % 7 != 1]  # 1970-01-01 was a Thursday: 1 is Friday
             for source, count in kinds:
-                for at in rng.choice(early, count, replace=False):
+                for at in rng.choice(cell, count, replace=False):
                     number += 1
                     rows += _evaluation(world, rng, answered.iloc[at], number=number, source=source)
     for month in sorted({(week.end - timedelta(days=1)).replace(day=1) for week in plan.weeks}):
@@ -159,7 +167,8 @@ def surveys(world: World) -> pd.DataFrame:
     csat = 1 + _rows_pick(rng, np.where(resolved[:, None], good, bad))
     csat = np.where(frame["dissatisfied"], np.minimum(csat, 2), csat)
     answers = rng.random(size) < np.where(resolved, RESPONSE["resolved"], RESPONSE["not_resolved"])
-    frame["answered_s"] = frame["invited_s"] + (rng.exponential(8 * 3600, size) // 60 * 60 + 60).astype(np.int64)
+    lag = (rng.exponential(8 * 3600, size) // 60 * 60 + 60).astype(np.int64)
+    frame["answered_s"] = awake(frame["invited_s"] + lag)
     answers &= (frame["answered_s"] < extract_s(plan)).to_numpy()
     frame["true_csat"] = csat
     frame["answers"] = answers
@@ -177,7 +186,7 @@ def surveys(world: World) -> pd.DataFrame:
     return frame[frame["invited_s"] < extract_s(plan)].reset_index(drop=True)
 
 
-RESPONSE = {"resolved": 0.26, "not_resolved": 0.06}
+RESPONSE = {"resolved": 0.36, "not_resolved": 0.10}
 
 
 def _rows_pick(rng: np.random.Generator, chances: np.ndarray) -> np.ndarray:
@@ -199,8 +208,8 @@ def complaints(world: World) -> pd.DataFrame:
     cause = _rows_pick(rng, mix)
     quick = rng.random(size) < 0.5
     span = np.where(quick, rng.uniform(0.1, 2.8, size), np.minimum(rng.lognormal(3.0, 0.55, size), 90))
-    closing = (frame["received_s"] + (span * DAY_S).astype(np.int64)) // 60 * 60
-    closed = (closing < extract_s(plan)).to_numpy()
+    closing = awake((frame["received_s"] + (span * DAY_S).astype(np.int64)) // 60 * 60)
+    closed = closing < extract_s(plan)
     frame["closed_s"] = np.where(closed, closing, -1)
     frame["summary_s"] = np.where(closed & quick, closing, -1)
     frame["responded_s"] = np.where(closed & ~quick, closing, -1)
@@ -255,16 +264,18 @@ def escalations(world: World) -> pd.DataFrame:
     referred["amount"] = np.where(asked, np.round(rng.uniform(55, 240, size), 2), np.nan)
     referred["lag"] = (rng.gamma(1.6, 9 * 3600, size)).astype(np.int64)
     referred["rationale"] = rng.random(size) < 0.93
+    planted = [*_splits(plan, contacts, rng), _over_limit(plan, contacts, rng)]
+    taken = pd.concat(planted)["contact_id"]
     decided = contacts[(contacts["reason"] == 2) & contacts["resolved"] & ~contacts["escalated"]].copy()
-    decided = decided[rng.random(len(decided)) < 0.16]
+    decided = decided[(rng.random(len(decided)) < 0.16) & ~decided["contact_id"].isin(taken)]
     limit = np.array([agent_limit(plan, EPOCH + timedelta(days=int(day))) for day in decided["day"]])
     decided["amount"] = np.minimum(np.round(limit * rng.beta(1.6, 2.2, len(decided)) + 0.5, 2), limit)
-    decided = pd.concat([decided, *_splits(plan, contacts, rng), _over_limit(plan, contacts, rng)])
+    decided = pd.concat([decided, *planted])
     decided["why"], decided["lag"] = "", 0
     decided["decided_by"], decided["rationale"] = decided["agent"], rng.random(len(decided)) < 0.97
     frame = pd.concat([referred, decided]).sort_values(["local_s", "contact_id", "amount"], kind="stable")
     frame["referred_s"] = (frame["local_s"] + frame["wait_s"] + 240) // 60 * 60
-    resolved = frame["referred_s"] + frame["lag"] // 60 * 60
+    resolved = awake(frame["referred_s"] + frame["lag"] // 60 * 60)
     frame["resolved_s"] = np.where(resolved < extract_s(plan), resolved, -1)
     frame["escalation_id"] = [f"X{number:05d}" for number in range(1, len(frame) + 1)]
     frame["route"] = np.where(frame["channel"] == 0, "verbal", "written")
@@ -285,7 +296,8 @@ def _splits(plan: Plan, contacts: pd.DataFrame, rng: np.random.Generator) -> lis
 
 def _over_limit(plan: Plan, contacts: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """A few refunds above the limit that nobody authorised."""
-    own = contacts[(contacts["team"] == TEAM_INDEX["Taff"]) & (contacts["reason"] == 2) & contacts["resolved"]]
+    agents = [stay.agent for stay in plan.stays if stay.team == TEAM_INDEX["Taff"] and stay.role == "Agent"]
+    own = contacts[contacts["agent"].isin(agents) & (contacts["reason"] == 2) & contacts["resolved"]]
     chosen = own.iloc[np.sort(rng.choice(len(own), min(OVER_LIMIT, len(own)), replace=False))]
     return chosen.assign(amount=np.round(rng.uniform(1.3, 1.8, len(chosen)) * AGENT_LIMIT_FROM, 2))
 

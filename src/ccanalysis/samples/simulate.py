@@ -27,6 +27,7 @@ HOUR_LOAD = np.where(HOUR_WEIGHTS >= 1.1, -0.25, 0.30)  # on the logit of the se
 TALK_S = {"voice": 285.0, "chat": 450.0, "email": 430.0}
 ACW_S = {"voice": 52.0, "chat": 40.0, "email": 24.0}
 CUSTOMERS = 60_000
+UNLUCKY_SHARE = 0.775  # of calls in time: an unlucky week, as one in several hundred of this process is
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _arrivals(plan: Plan, hours: dict[tuple[str, date], tuple[int, int]]) -> pd.
             weight *= 0.5
         elif day - timedelta(days=1) in closed:
             weight *= 1.2
-        mean = centre.WEEKLY_VOLUME[channel] * weight / len(TEAMS) / 1.205
+        mean = centre.WEEKLY_VOLUME[channel] * weight / len(TEAMS) / 1.155
         counts = rng.poisson(mean, len(TEAMS))
         total = int(counts.sum())
         chances = HOUR_WEIGHTS[opens:closes] / HOUR_WEIGHTS[opens:closes].sum()
@@ -204,15 +205,15 @@ def _virtual_wait(
     return np.minimum(wait, patience).astype(np.int64), patience < wait
 
 
-def _service(plan: Plan, contacts: pd.DataFrame) -> np.ndarray:
-    """The underlying chance of an answer in time, per contact: team, hour and week, on the logit scale."""
+def chance_in_time(plan: Plan, contacts: pd.DataFrame) -> np.ndarray:
+    """Return the underlying chance of an answer in time per contact, from its team, week and hour."""
     rng = plan.stream("service")
     weeks = len(plan.weeks)
     base = np.full((len(TEAMS), weeks), _logit(0.855))
     base[TEAM_INDEX["Ely"]] = _logit(0.68)
     week = np.arange(weeks)
     worse = (plan.worse_from - plan.first_day).days // 7
-    base[TEAM_INDEX["Rhymney"], week >= worse] = _logit(0.72)
+    base[TEAM_INDEX["Rhymney"], week >= worse] = _logit(0.66)
     base += rng.normal(0, 0.03, weeks) + rng.normal(0, 0.05, (len(TEAMS), weeks))
     eta = base[contacts["team"], contacts["week"]] + HOUR_LOAD[contacts["hour"]]
     return 1 / (1 + np.exp(-eta))
@@ -223,7 +224,7 @@ def _wait(plan: Plan, contacts: pd.DataFrame, hours: dict[tuple[str, date], tupl
     rng = plan.stream("waits")
     size = len(contacts)
     wait, gave_up = np.zeros(size, np.int64), np.zeros(size, bool)
-    share = _service(plan, contacts)
+    share = chance_in_time(plan, contacts)
     voice = (contacts["channel"] == 0).to_numpy()
     chat = (contacts["channel"] == 1).to_numpy()
     options = {"at_once": 0.40, "threshold_s": centre.SERVICE_LEVEL_S, "patience_s": 240.0}
@@ -233,9 +234,9 @@ def _wait(plan: Plan, contacts: pd.DataFrame, hours: dict[tuple[str, date], tupl
     # The last week of Wharfe: many honest draws of the same process, of which an unlucky one is kept.
     unlucky = voice & (contacts["team"] == TEAM_INDEX["Wharfe"]).to_numpy()
     unlucky &= (contacts["week"] == len(plan.weeks) - 1).to_numpy()
-    draws = [_virtual_wait(plan.stream("unlucky", n), share[unlucky], **options) for n in range(200)]
-    reached = [int(((w <= centre.SERVICE_LEVEL_S) & ~a).sum()) for w, a in draws]
-    wait[unlucky], gave_up[unlucky] = draws[int(np.argsort(reached, kind="stable")[6])]
+    draws = [_virtual_wait(plan.stream("unlucky", n), share[unlucky], **options) for n in range(1500)]
+    reached = [float(((w <= centre.SERVICE_LEVEL_S) & ~a).mean()) for w, a in draws]
+    wait[unlucky], gave_up[unlucky] = draws[int(np.argmin(np.abs(np.array(reached) - UNLUCKY_SHARE)))]
     mail = np.flatnonzero(~voice & ~chat)
     gave_up[mail] = rng.random(len(mail)) < 0.01
     lag = np.minimum(rng.lognormal(np.log(2.4 * 3600), 0.85, len(mail)), 40 * 3600).astype(np.int64)
@@ -281,8 +282,10 @@ def _agents(plan: Plan, contacts: pd.DataFrame, present: dict[tuple[int, date], 
     rng = plan.stream("agents")
     agent = np.full(len(contacts), "", dtype=object)
     answered = contacts[~contacts["abandoned"]]
-    for (team, day), rows in answered.groupby(["team", "day"], sort=True).groups.items():
-        here = present[int(team), EPOCH + timedelta(days=int(day))]
+    cell = answered["team"].to_numpy() * 100_000 + answered["day"].to_numpy()
+    for key, rows in answered.groupby(cell, sort=True).groups.items():
+        team, day = divmod(int(str(key)), 100_000)
+        here = present[team, EPOCH + timedelta(days=day)]
         agent[rows] = np.array(here, dtype=object)[rng.integers(0, len(here), len(rows))]
     contacts["agent"] = agent
 
@@ -304,7 +307,7 @@ def _handle(plan: Plan, contacts: pd.DataFrame) -> None:
     hold = np.where(held, (5 + rng.exponential(55, size)) * factor, 0)
     acw = np.array([ACW_S[name] for name in CHANNELS])[channel] * factor * rng.lognormal(-0.18, 0.6, size)
     statement = (channel == 0) & (queue == 1) & (day >= day_number(plan.requirement_from))
-    talk = talk + np.where(statement, rng.uniform(70, 110, size), 0)
+    talk = talk + np.where(statement, rng.uniform(50, 70, size), 0)
     answered = ~contacts["abandoned"].to_numpy()
     contacts["queue"] = queue
     for name, value in (("talk_s", talk), ("hold_s", hold), ("acw_s", acw)):
@@ -325,13 +328,13 @@ def _flags(plan: Plan, contacts: pd.DataFrame) -> None:
     contacts["escalated"] = answered & (rng.random(size) < 0.03)
     contacts["resolved"] &= answered
     contacts["disclosure"] = answered & (rng.random(size) < np.array([0.66, 0.50, 0.30])[channel])
-    valid = rng.random(size) < np.where(contacts["agent"] == centre.UNCHECKED_AGENT, 0.80, 0.988)
+    valid = rng.random(size) < np.where(contacts["agent"] == centre.UNCHECKED_AGENT, 0.80, 0.992)
     contacts["validated"] = contacts["disclosure"] & valid
     card = (contacts["reason"] == 1).to_numpy() & (channel == 0)
     contacts["payment"] = answered & card & (rng.random(size) < 0.7)
     contacts["paused"] = contacts["payment"] & (rng.random(size) < 0.985)
-    contacts["dissatisfied"] = answered & (rng.random(size) < np.where(contacts["resolved"], 0.035, 0.12))
-    capture = np.where(contacts["team"] == TEAM_INDEX["Ely"], 0.30, 0.75)
+    contacts["dissatisfied"] = answered & (rng.random(size) < np.where(contacts["resolved"], 0.022, 0.085))
+    capture = np.where(contacts["team"] == TEAM_INDEX["Ely"], 0.08, 0.33)
     contacts["logged"] = contacts["dissatisfied"] & (rng.random(size) < capture)
 
 
