@@ -15,9 +15,11 @@ from ccanalysis.statistics import (
     comparison,
     decomposition,
     funnel,
+    icc,
     intervals,
     pareto,
     queueing,
+    resampling,
     sampling,
     shrinkage,
     spc,
@@ -448,7 +450,7 @@ def _bootstrap(case):
     values, expected = case.table()["x"], case.expected
     case.same(values.mean(), expected["mean"])
     for name, method in (("perc", "percentile"), ("bca", "BCa"), ("basic", "basic")):
-        case.same(intervals.bootstrap(values, method=method, resamples=20_000), expected[name], what=name)
+        case.same(resampling.bootstrap(values, method=method, resamples=20_000), expected[name], what=name)
 
 
 # Comparison -----------------------------------------------------------------------------------------
@@ -791,7 +793,7 @@ def _icc(case):
     scores = case.table()
     for name, theirs in case.expected["icc"].items():
         model, kind, unit = name.split("_")
-        ours = agreement.icc(scores, model=model, kind=kind, average=unit == "average")
+        ours = icc.icc(scores, model=model, kind=kind, average=unit == "average")
         case.same(
             [ours.estimate, *ours.interval, ours.f, *ours.degrees_of_freedom, ours.p],
             [theirs[key] for key in ("icc", "lbound", "ubound", "F", "df1", "df2", "p")],

@@ -1,22 +1,17 @@
 """Control charts: limits, named rule sets, and the verdicts on the latest point and on the target."""
 
+from ccanalysis.statistics.spc.attributes import c_chart, g_chart, p_chart, p_prime_chart, u_chart, u_prime_chart
 from ccanalysis.statistics.spc.judge import POINT_TYPES
 from ccanalysis.statistics.spc.limits import (
     How,
-    c_chart,
     clipped,
-    g_chart,
     i_chart,
     i_prime_chart,
     mr_chart,
-    p_chart,
-    p_prime_chart,
     run_chart,
     run_test,
     s_chart,
     t_chart,
-    u_chart,
-    u_prime_chart,
     xbar_chart,
 )
 from ccanalysis.statistics.spc.rules import RULE_SETS, RuleSet

@@ -1,4 +1,4 @@
-"""Control charts beside XmR: run, I, MR, p, p', u, u', c, I', g, t, x-bar and s.
+"""Control charts of figures beside XmR: run, I, MR, I', t, x-bar and s; and what all charts share.
 
 All take the same keywords, `How`, and return the same columns. `lower` and `upper` are not clipped to
 what is possible, because points are judged on them as they are; `clipped` prepares them for display.
@@ -47,11 +47,23 @@ class How(TypedDict, total=False):
     exclude: Any
 
 
-#: From inputs of one part and the points that set the limits: centre line, middle of limits, a third of their reach.
-_Lines = Callable[[dict[str, NDArray], Mask], tuple[Any, Any, Any]]
+#: From the inputs of one part (`y` is what is charted) and the points that set its limits: centre line, middle of
+#: the limits, a third of the distance from there to a limit.
+Lines = Callable[[dict[str, NDArray], Mask], tuple[Any, Any, Any]]
 
 
-def _chart(value: pd.Series, lines: _Lines, inputs: dict[str, NDArray], **how: Unpack[How]) -> pd.DataFrame:
+def draw(value: pd.Series, lines: Lines, inputs: dict[str, NDArray], **how: Unpack[How]) -> pd.DataFrame:
+    """Draw the lines of every part and hold the points against them.
+
+    Args:
+        value: What is charted, one value per period; NaN is a gap.
+        lines: Draws the lines of one part.
+        inputs: What else the lines are drawn from, one entry per period.
+        **how: See `How`.
+
+    Returns:
+        One row per period, with the columns that all charts have.
+    """
     index = value.index
     check_periods(index)
     rules = rule_set_named(how.get("rule_set", "ptd"))
@@ -114,7 +126,7 @@ def clipped(chart: pd.DataFrame, low: float = 0.0, high: float = np.inf) -> pd.D
         The chart with its limits inside `low` and `high`; labels are as they were.
 
     Examples:
-        >>> clipped(c_chart([1, 0, 2, 1]))["lower"].tolist()
+        >>> clipped(i_chart([1, 0, 2, 1]))["lower"].tolist()
         [0.0, 0.0, 0.0, 0.0]
 
     Source:
@@ -166,7 +178,7 @@ def _series(values: ArrayLike, name: str = "values") -> pd.Series:
     return series
 
 
-def _pair(numerator: ArrayLike, denominator: ArrayLike, names: tuple[str, str]) -> tuple[pd.Series, NDArray]:
+def two_sides(numerator: ArrayLike, denominator: ArrayLike, names: tuple[str, str]) -> tuple[pd.Series, NDArray]:
     """Check two sides of a ratio; a period without denominator is a gap."""
     above = _series(numerator, names[0])
     below = np.asarray(denominator, dtype=float)
@@ -180,15 +192,7 @@ def _pair(numerator: ArrayLike, denominator: ArrayLike, names: tuple[str, str]) 
     return above.where(below > 0), np.where(below > 0, below, np.nan)
 
 
-def _shares(successes: ArrayLike, n: ArrayLike) -> tuple[pd.Series, NDArray]:
-    above, below = _pair(successes, n, ("successes", "n"))
-    more = int((above.to_numpy() > below).sum())
-    if more:
-        raise StatisticsError(f"{more} periods have more successes than trials", remedy="Check both sides.")
-    return above, below
-
-
-def _moving_sigma(values: NDArray, base: Mask, *, screened: bool) -> float:
+def moving_sigma(values: NDArray, base: Mask, *, screened: bool) -> float:
     """Estimate a standard deviation from moving ranges between neighbours among the kept points."""
     moving_range = np.abs(np.diff(values[base]))
     average = moving_range.mean() if moving_range.size else np.nan
@@ -217,7 +221,7 @@ def run_chart(values: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
         Anhoej & Olesen (2014), PLoS ONE 9(11): e113825.
     """
     how.setdefault("rule_set", "anhoej")
-    return _chart(_series(values), lambda part, base: (np.median(part["y"][base]), np.nan, np.nan), {}, **how)
+    return draw(_series(values), lambda part, base: (np.median(part["y"][base]), np.nan, np.nan), {}, **how)
 
 
 def i_chart(values: ArrayLike, *, screened: bool = True, **how: Unpack[How]) -> pd.DataFrame:
@@ -243,9 +247,9 @@ def i_chart(values: ArrayLike, *, screened: bool = True, **how: Unpack[How]) -> 
 
     def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
         mean = part["y"][base].mean()
-        return mean, mean, _moving_sigma(part["y"], base, screened=screened)
+        return mean, mean, moving_sigma(part["y"], base, screened=screened)
 
-    return _chart(_series(values), lines, {}, **how)
+    return draw(_series(values), lines, {}, **how)
 
 
 def mr_chart(values: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
@@ -271,205 +275,8 @@ def mr_chart(values: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
         mean = part["y"][base].mean()
         return mean, mean, (D4 - 1) / 3 * mean
 
-    chart = _chart(series.diff().abs(), lines, {}, **how)
+    chart = draw(series.diff().abs(), lines, {}, **how)
     return chart.assign(lower=0.0, lower_near=0.0, upper_near=chart["upper"] * 2 / 3)
-
-
-def c_chart(count: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
-    """Draw a chart of counts over equal opportunities.
-
-    Args:
-        count: Events per period; NaN is left out.
-        **how: See `How`.
-
-    Returns:
-        One row per period, in events.
-
-    Examples:
-        >>> c_chart([21, 24, 16, 12, 15])["centre"].iloc[0]
-        np.float64(17.6)
-
-    Source:
-        Montgomery, Statistical Quality Control (2013), 7.3.
-    """
-    counts, _ = _pair(count, 1.0, ("count", "exposure"))
-
-    def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
-        mean = part["y"][base].mean()
-        return mean, mean, np.sqrt(mean)
-
-    return _chart(counts, lines, {}, **how)
-
-
-def u_chart(count: ArrayLike, exposure: ArrayLike, *, multiply: float = 1.0, **how: Unpack[How]) -> pd.DataFrame:
-    """Draw a chart of rates over unequal opportunities.
-
-    Args:
-        count: Events per period.
-        exposure: What they are divided by; 0 makes a gap.
-        multiply: Show the rate per this many units of exposure.
-        **how: See `How`.
-
-    Returns:
-        One row per period, in events per `multiply` units of exposure.
-
-    Examples:
-        >>> u_chart([14, 12, 20], [500, 400, 650], multiply=50)["value"].round(2).tolist()
-        [1.4, 1.5, 1.54]
-
-    Source:
-        Montgomery, Statistical Quality Control (2013), 7.3.
-    """
-    counts, exposures = _pair(count, exposure, ("count", "exposure"))
-    rate = counts / exposures * multiply
-
-    def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
-        mean = part["count"][base].sum() / part["n"][base].sum()
-        return mean * multiply, mean * multiply, multiply * np.sqrt(mean / part["n"])
-
-    return _chart(rate, lines, {"count": counts.to_numpy(), "n": exposures}, **how)
-
-
-def u_prime_chart(
-    count: ArrayLike,
-    exposure: ArrayLike,
-    *,
-    multiply: float = 1.0,
-    screened: bool = True,
-    ordered: bool = True,
-    at_least_poisson: bool = False,
-    **how: Unpack[How],
-) -> pd.DataFrame:
-    """Draw a chart of rates whose limits also allow for variation between periods (Laney).
-
-    Args:
-        count: Events per period.
-        exposure: What they are divided by; 0 makes a gap.
-        multiply: Show the rate per this many units of exposure.
-        screened: Leave extreme moving ranges out of the limits, once.
-        ordered: The rows are in time order; if not, the variation is their standard deviation.
-        at_least_poisson: Never draw limits narrower than those of a u chart.
-        **how: See `How`.
-
-    Returns:
-        One row per period; `sigma_z` says by what the limits of a u chart are multiplied.
-
-    Examples:
-        >>> u_prime_chart([14, 12, 20, 11], [500, 400, 650, 500])["sigma_z"].round(2).iloc[0]
-        np.float64(0.49)
-
-    Source:
-        Laney (2002), Quality Engineering 14: 531-537.
-    """
-    counts, exposures = _pair(count, exposure, ("count", "exposure"))
-
-    def spread(mean: Any, n: NDArray) -> NDArray:
-        return np.sqrt(mean / n)
-
-    return _laney(
-        counts, exposures, spread, multiply, screened=screened, ordered=ordered, floor=at_least_poisson, **how
-    )
-
-
-def p_chart(successes: ArrayLike, n: ArrayLike, *, multiply: float = 1.0, **how: Unpack[How]) -> pd.DataFrame:
-    """Draw a chart of shares.
-
-    With large denominators real variation between periods makes its limits too narrow: see `p_prime_chart`.
-
-    Args:
-        successes: Successes per period.
-        n: Trials per period; 0 makes a gap.
-        multiply: 100 to show percentages.
-        **how: See `How`.
-
-    Returns:
-        One row per period, shares times `multiply`.
-
-    Raises:
-        StatisticsError: More successes than trials, or negative numbers.
-
-    Examples:
-        >>> p_chart([12, 15, 8], [50, 50, 50])["upper"].round(4).iloc[0]
-        np.float64(0.4128)
-
-    Source:
-        Montgomery, Statistical Quality Control (2013), 7.2.
-    """
-    scored, trials = _shares(successes, n)
-
-    def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
-        mean = part["count"][base].sum() / part["n"][base].sum()
-        return mean * multiply, mean * multiply, multiply * np.sqrt(mean * (1 - mean) / part["n"])
-
-    return _chart(scored / trials * multiply, lines, {"count": scored.to_numpy(), "n": trials}, **how)
-
-
-def p_prime_chart(
-    successes: ArrayLike,
-    n: ArrayLike,
-    *,
-    multiply: float = 1.0,
-    screened: bool = True,
-    ordered: bool = True,
-    at_least_binomial: bool = False,
-    **how: Unpack[How],
-) -> pd.DataFrame:
-    """Draw a chart of shares whose limits also allow for variation between periods (Laney).
-
-    Args:
-        successes: Successes per period.
-        n: Trials per period; 0 makes a gap.
-        multiply: 100 to show percentages.
-        screened: Leave extreme moving ranges out of the limits, once.
-        ordered: The rows are in time order; if not, the variation is their standard deviation.
-        at_least_binomial: Never draw limits narrower than those of a p chart.
-        **how: See `How`.
-
-    Returns:
-        One row per period; `sigma_z` says by what the limits of a p chart are multiplied.
-
-    Raises:
-        StatisticsError: More successes than trials, or negative numbers.
-
-    Examples:
-        >>> p_prime_chart([800, 860, 790, 840], [1000, 1000, 1000, 1000])["sigma_z"].round(1).iloc[0]
-        np.float64(4.4)
-
-    Source:
-        Laney (2002), Quality Engineering 14: 531-537.
-    """
-    scored, trials = _shares(successes, n)
-
-    def spread(mean: Any, size: NDArray) -> NDArray:
-        return np.sqrt(mean * (1 - mean) / size)
-
-    return _laney(scored, trials, spread, multiply, screened=screened, ordered=ordered, floor=at_least_binomial, **how)
-
-
-def _laney(
-    counts: pd.Series,
-    n: NDArray,
-    spread: Callable[[Any, NDArray], NDArray],
-    multiply: float,
-    *,
-    screened: bool,
-    ordered: bool,
-    floor: bool,
-    **how: Unpack[How],
-) -> pd.DataFrame:
-    def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
-        mean = part["count"][base].sum() / part["n"][base].sum()
-        within = spread(mean, part["n"])
-        if not (within[base] > 0).all():  # all successes, or none: nothing varies
-            return mean * multiply, mean * multiply, 0.0
-        z = (part["y"] / multiply - mean) / within
-        sigma_z = _moving_sigma(z, base, screened=screened) if ordered else float(z[base].std(ddof=1))
-        return mean * multiply, mean * multiply, multiply * within * (max(1.0, sigma_z) if floor else sigma_z)
-
-    chart = _chart(counts / n * multiply, lines, {"count": counts.to_numpy(), "n": n}, **how)
-    narrow = multiply * spread(chart["centre"].to_numpy() / multiply, n)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return chart.assign(sigma_z=(chart["upper"] - chart["centre"]) / 3 / narrow)
 
 
 def i_prime_chart(values: ArrayLike, n: ArrayLike, *, screened: bool = True, **how: Unpack[How]) -> pd.DataFrame:
@@ -508,35 +315,7 @@ def i_prime_chart(values: ArrayLike, n: ArrayLike, *, screened: bool = True, **h
             sigma = kept.mean() if kept.size and kept.max() > 0 else sigma
         return mean, mean, sigma / np.sqrt(part["n"])
 
-    return _chart(series.where(~np.isnan(size)), lines, {"n": size}, **how)
-
-
-def g_chart(between: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
-    """Draw a chart of the number of cases between rare events.
-
-    Args:
-        between: Cases between one event and the next, whole numbers from 0.
-        **how: See `How`.
-
-    Returns:
-        One row per event. The centre line is the median, so that runs about it mean something; the limits
-        lie about the mean.
-
-    Examples:
-        >>> g_chart([22, 38, 14, 33, 0])[["centre", "upper"]].round(1).iloc[0].tolist()
-        [22.0, 87.1]
-
-    Source:
-        Benneyan (2001), Health Care Management Science 4: 305-318.
-    """
-    cases, _ = _pair(between, 1.0, ("between", "exposure"))
-
-    def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
-        y = part["y"][base]
-        mean = y.mean()
-        return np.median(y), mean, np.sqrt(mean * (mean + 1))
-
-    return _chart(cases, lines, {}, **how)
+    return draw(series.where(~np.isnan(size)), lines, {"n": size}, **how)
 
 
 def t_chart(between: ArrayLike, *, screened: bool = True, **how: Unpack[How]) -> pd.DataFrame:
@@ -622,7 +401,7 @@ def xbar_chart(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, **how: Unpack[How])
         centre = (part["y"][base] * weight).sum() / weight.sum()
         return centre, centre, _typical_sd(part["sd"][base], weight) / _c4(part["n"]) / np.sqrt(part["n"])
 
-    return _chart(means, lines, {"sd": np.asarray(sd, dtype=float), "n": size}, **how)
+    return draw(means, lines, {"sd": np.asarray(sd, dtype=float), "n": size}, **how)
 
 
 def s_chart(sd: ArrayLike, n: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
@@ -650,4 +429,4 @@ def s_chart(sd: ArrayLike, n: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
         c4 = _c4(part["n"])
         return centre, centre, centre * np.sqrt(1 - c4**2) / c4
 
-    return _chart(spreads, lines, {"n": size}, **how)
+    return draw(spreads, lines, {"n": size}, **how)
