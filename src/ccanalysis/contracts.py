@@ -83,7 +83,7 @@ class Table:
         instant: The column that places a row in time, if it is an instant.
         day: The column that places a row in time, if it is a local day.
         updated: The column that tells which of two versions of a row is later.
-        extensible: Whether a workspace may add counts and sums of its own.
+        extensible: Whether a workspace may add columns of its own.
     """
 
     name: str
@@ -135,7 +135,7 @@ class Table:
         if extra and not self.extensible:
             raise SettingsError(
                 f"table {self.name!r} takes no further columns",
-                remedy="Add counts to 'intervals', or keep them out of the mapping",
+                remedy="Columns can be added to 'contacts' and 'intervals'; keep these out of the mapping",
             )
         for column in extra:
             if column.name in self:
@@ -226,6 +226,7 @@ CONTACTS = _table(
     key=("contact_id",),
     instant="offered_at",
     updated="updated_at",
+    extensible=True,
 )
 
 SEGMENTS = _table(

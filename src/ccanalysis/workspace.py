@@ -160,6 +160,7 @@ class Workspace:
         sources: Where its tables come from.
         tables: The contract tables, with the workspace's own columns.
         paths: Declared paths by name, resolved.
+        variables: Declared path by name -> the environment variable that can set it, where it has one.
         frequency: What a run's period is where the command line does not say.
         baseline_periods: How many periods charts and limits look back.
         unit_names: What this centre calls a site, a team, a line manager (`{"team": "provider"}`).
@@ -174,6 +175,7 @@ class Workspace:
     frequency: Kind = "week"
     baseline_periods: int = 26
     unit_names: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
 
     @classmethod
@@ -213,8 +215,9 @@ class Workspace:
 
     @property
     def notebooks_path(self) -> Path:
-        """The folder with the notebooks: the workspace's own, else those of the installation's checkout."""
-        return self.root / "notebooks"
+        """The folder with the notebooks: the workspace's own, else those of the checkout that is installed."""
+        own, general = self.root / "notebooks", Path(__file__).resolve().parents[2] / "notebooks"
+        return general if general.is_dir() and not own.is_dir() else own
 
     @property
     def reports_path(self) -> Path:
@@ -235,10 +238,13 @@ class Workspace:
         base, pattern = self.root, source.files
         if match := re.match(r"\{(\w+)\}/?(.*)", source.files):
             base, pattern = self.paths[match[1]], match[2]
+            variable = self.variables.get(match[1])
             if not base.is_dir():
                 raise NoInputError(
                     f"source {source.name!r} needs the folder declared as path {match[1]!r}, and it is not there",
-                    remedy=f"Put it there, or name another place in the environment variable of [paths.{match[1]}]",
+                    remedy=f"Put it there, or name its place in the environment variable {variable}"
+                    if variable
+                    else f"Put it there, or name another place in [paths.{match[1]}]",
                     place=place(SETTINGS_FILE, line=source.line),
                 )
         found = sorted(path for path in base.glob(pattern) if path.is_file())
@@ -349,7 +355,7 @@ _TYPE_NAMES = {
 
 def _workspace(root: Path, top: _Section) -> Workspace:
     centre = _centre(top.section("centre"))
-    paths = _paths(root, top.section("paths"))
+    paths, variables = _paths(root, top.section("paths"))
     tables = _tables(top.section("tables"))
     sources = tuple(_source(section, tables, paths) for section in top.sections("sources"))
     run = top.section("run")
@@ -384,6 +390,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         frequency=frequency,
         baseline_periods=baseline,
         unit_names=unit_names,
+        variables=variables,
         reports=plans,
     )
 
@@ -419,14 +426,17 @@ def _opening(section: _Section) -> dict[str, Opening]:
     return days
 
 
-def _paths(root: Path, section: _Section) -> dict[str, Path]:
-    paths = {}
+def _paths(root: Path, section: _Section) -> tuple[dict[str, Path], dict[str, str]]:
+    """Read declared paths: a variable is told from where the command runs, a default from the workspace."""
+    paths, variables = {}, {}
     for name in list(section.content):
         entry = section.section(name)
         variable, default = entry.take("env", str, ""), entry.take("default", str)
         entry.finish()
-        paths[name] = (root / os.environ.get(variable, default)).resolve() if variable else (root / default).resolve()
-    return paths
+        told = os.environ.get(variable) if variable else None
+        paths[name] = Path(told).resolve() if told else (root / default).resolve()
+        variables |= {name: variable} if variable else {}
+    return paths, variables
 
 
 def _tables(section: _Section) -> dict[str, contracts.Table]:
@@ -447,12 +457,13 @@ def _tables(section: _Section) -> dict[str, contracts.Table]:
                     f"the column name {column!r} is not allowed",
                     "Use lower-case letters, digits and underscores",
                 )
+            kind = spec.choice("type", ("integer", "number", "text"))
             extra.append(
                 contracts.Column(
                     name=column,
-                    type=spec.choice("type", ("integer", "number", "text")),
+                    type=kind,
                     about=spec.take("about", str),
-                    low=spec.take("low", (int, float), 0 if spec.content.get("type") != "text" else None),
+                    low=spec.take("low", (int, float), None if kind == "text" else 0),
                     high=spec.take("high", (int, float), None),
                 )
             )
