@@ -75,10 +75,11 @@ def series(
     Returns:
         Columns `SERIES_COLUMNS`, sorted; `period` is the period's label.
     """
+    measured = set(components.sums.loc[components.sums["period"].isin([period.start for period in periods]), "kpi"])
     frames = [
         _kpi_series(components, kpi, list(periods), ratings[ratings["kpi"] == kpi.id], last_day)
         for kpi in kpis
-        if (components.sums["kpi"] == kpi.id).any()
+        if kpi.id in measured
     ]
     if not frames:
         return pd.DataFrame(columns=SERIES_COLUMNS)

@@ -99,7 +99,8 @@ def expected_days(scope: Scope, counted: pd.DataFrame, *, overrides: pd.DataFram
                     {"level": level, "unit": unit, "on_date": days, "expected": usual.loc[days.day_of_week].to_numpy()}
                 )
             )
-    expected = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    # An empty part, as of a centre without opening hours, would take the others' types with it.
+    expected = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     expected["expected"] = expected["expected"].astype(bool)
     channels = expected[expected["level"] == "channel"]
     if len(channels):
@@ -243,5 +244,5 @@ def _by_level(counted: pd.DataFrame) -> pd.DataFrame:
 
 
 def _starts(scope: Scope, days: pd.Series) -> pd.Series:
-    kinds = {"day": "D", "week": "W-SUN", "month": "M"}
+    kinds = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
     return pd.to_datetime(days).dt.to_period(kinds[scope.period.kind]).dt.start_time
