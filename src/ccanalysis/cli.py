@@ -295,7 +295,11 @@ def _lab(options: argparse.Namespace) -> ExitCode:
         f"--ServerApp.port={options.port}",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+        f"--LabApp.app_settings_dir={Path(__file__).parent / 'lab_settings'}",
     ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container there is often nobody else
+        given.append("--allow-root")
     LabApp.launch_instance([*given, *(["--no-browser"] if options.no_browser else [])])
     return ExitCode.ALL_MADE
 

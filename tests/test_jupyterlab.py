@@ -1,0 +1,115 @@
+"""The notebooks in a real JupyterLab, run by hand in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ccanalysis import results
+from ccanalysis.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+pytestmark = [pytest.mark.chromium, pytest.mark.slow]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """`ccanalysis lab` in a copy of the workspace, on a free port of this machine."""
+    folder = tmp_path_factory.mktemp("lab") / "centre"
+    folder.mkdir()
+    for name in ("ccanalysis.toml", "kpis.yml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("expectations", "notebooks", "data"):
+        shutil.copytree(ROOT / name, folder / name)
+    results.compute(Workspace.open(folder))  # once; the notebooks then read it
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = folder.parent / "home"
+    home.mkdir()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "ccanalysis.cli", "lab", "--no-browser", "--port", str(port)],
+        cwd=folder,
+        env={**os.environ, "JUPYTER_TOKEN": "known", "HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(240):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert server.poll() is None, "JupyterLab ended"
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}", folder / "notebooks"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium of the system, without a network of its own."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_by_hand_on_its_default_parameters(lab, browser, name):
+    """Open it, run all cells: no error, its tables and sentences are shown, its charts are drawn."""
+    address, notebooks = lab
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    outside = []
+    page.on("request", lambda request: outside.append(request.url) if address not in request.url else None)
+    page.goto(
+        f"{address}/lab/tree/notebooks/{name}.ipynb?token=known&reset", wait_until="domcontentloaded", timeout=120_000
+    )
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=120_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    saved = notebooks / f"{name}.ipynb"
+    deadline = time.monotonic() + 300
+    cells = []
+    while time.monotonic() < deadline:
+        page.keyboard.press("Control+s")
+        time.sleep(1)
+        content = json.loads(saved.read_text(encoding="utf-8"))
+        cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+        failed = [out for cell in cells for out in cell["outputs"] if out["output_type"] == "error"]
+        if failed or all(cell["execution_count"] for cell in cells):
+            break
+    errors = [f"{out['ename']}: {out['evalue']}" for cell in cells for out in cell["outputs"] if out.get("ename")]
+    assert errors == []
+    assert cells and all(cell["execution_count"] for cell in cells)
+    kinds = {kind for cell in cells for out in cell["outputs"] for kind in out.get("data", {})}
+    assert {"application/vnd.ccanalysis.text+json", "text/html"} <= kinds
+    if name != "01-data-quality":
+        assert "application/vnd.plotly.v1+json" in kinds
+        page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000, state="attached")
+    folder = os.environ.get("CCANALYSIS_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"lab-{name}.png"))
+    page.close()
+    assert [url for url in outside if not url.startswith(("data:", "blob:"))] == []
