@@ -145,7 +145,7 @@ ORDERS: dict[str, Order] = {
     "raw gap x volume": lambda d: d["raw"] * d["volume"],
     "p-value": lambda d: -d["p"],
     "shrunken gap x volume": lambda d: d["shrunken"] * d["volume"],
-    "shrunken lower (80 %) gap x volume": lambda d: d["cautious"] * d["volume"],
+    "shrunken lower (80 %) gap x volume": lambda d: d["cautious"] * np.where(d["cautious"] > 0, d["volume"], 1),
 }
 
 
@@ -170,7 +170,7 @@ def ranking(random: np.random.Generator, repetitions: int) -> Iterator[Line]:
                 "volume": volume,
                 "p": p,
                 "shrunken": target - shrunken.value,
-                "cautious": np.maximum(target - shrunken.high_80, -1) + 0.0,
+                "cautious": target - shrunken.high_80,
             }
             avoidable = np.maximum(target - true, 0) * volume
             best = np.sort(avoidable)[-10:].sum()
