@@ -18,7 +18,6 @@ from typing import Any
 MARK = "\x1f"
 INNER_NEWLINE = "\x1e"
 BLANKS = " \t\n\u00a0\u202f\ufeff"
-MAX_UNPACKED = 1 << 30
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -50,6 +49,12 @@ def main(request_path: str) -> int:
     except Refusal as refusal:
         answer.write_text(json.dumps(refusal.answer), encoding="utf-8")
         return 3
+    except (MemoryError, ImportError, OSError):  # a library that finds no memory to load fails to import
+        return 4
+    except Exception as error:
+        refusal = Refusal(f"the workbook cannot be read ({type(error).__name__})", "Save it again as .xlsx, or as CSV")
+        answer.write_text(json.dumps(refusal.answer), encoding="utf-8")
+        return 3
     return 0
 
 
@@ -58,7 +63,7 @@ def read(request: dict[str, Any]) -> dict[str, Any]:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # noqa: PLC0415  after the limits
 
     path = Path(request["path"])
-    check_archive(path)
+    check_archive(path, request["max_unpacked"])
     try:
         book = CalamineWorkbook.from_path(str(path))
     except PasswordError:
@@ -72,9 +77,9 @@ def read(request: dict[str, Any]) -> dict[str, Any]:
         sheet = book.get_sheet_by_name(name)
     except CalamineError:
         raise Refusal(f"the sheet {name!r} cannot be read", "Save the workbook again as .xlsx, or as CSV") from None
-    if sheet.total_height * sheet.total_width > request["max_cells"]:
+    if sheet.height * sheet.width > request["max_cells"]:
         raise Refusal(
-            f"the sheet {name!r} has {sheet.total_height:,} rows and {sheet.total_width:,} columns, more than "
+            f"the sheet {name!r} has {sheet.height:,} rows and {sheet.width:,} columns, more than "
             f"{request['max_cells']:,} cells",
             "Delete what lies beside the table, or export CSV or Parquet",
         )
@@ -82,14 +87,14 @@ def read(request: dict[str, Any]) -> dict[str, Any]:
     return write(sheet, request, errors)
 
 
-def check_archive(path: Path) -> None:
+def check_archive(path: Path, most: int) -> None:
     """Refuse an archive that unpacks to more than a workbook of the allowed size ever holds."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
         unpacked = sum(part.file_size for part in parts)
-        if unpacked > MAX_UNPACKED:
+        if unpacked > most:
             raise Refusal(
                 f"the workbook unpacks to {unpacked // (1 << 20):,} MiB", "Export the table as CSV or Parquet instead"
             )
@@ -125,14 +130,15 @@ def second_look(path: Path, name: str) -> set[tuple[int, int]]:
     from openpyxl import load_workbook  # noqa: PLC0415  slow, and needed for few files
 
     errors, formulas = set(), []
-    values = load_workbook(path, read_only=True, data_only=True)[name]
-    written = load_workbook(path, read_only=True, data_only=False)[name]
-    for value_row, written_row in zip(values.iter_rows(), written.iter_rows(), strict=False):
-        for value, formula in zip(value_row, written_row, strict=False):
-            if value.data_type == "e":
-                errors.add((value.row, value.column))
-            elif formula.data_type == "f" and value.value is None:
-                formulas.append(formula.row)
+    with path.open("rb") as first, path.open("rb") as second:
+        values = load_workbook(first, read_only=True, data_only=True)[name]
+        written = load_workbook(second, read_only=True, data_only=False)[name]
+        for value_row, written_row in zip(values.iter_rows(), written.iter_rows(), strict=False):
+            for value, formula in zip(value_row, written_row, strict=False):
+                if value.data_type == "e":
+                    errors.add((value.row, value.column))
+                elif formula.data_type == "f" and value.value is None:
+                    formulas.append(formula.row)
     if formulas:
         raise Refusal(
             f"{len(formulas):,} cells of the sheet {name!r} are formulas without a stored value",
@@ -155,16 +161,15 @@ def _suspicious(archive: zipfile.ZipFile, part: str) -> bool:
 
 def write(sheet: Any, request: dict[str, Any], errors: set[tuple[int, int]]) -> dict[str, Any]:
     """Write the numbered records below the header."""
-    first_row, first_column = sheet.start or (0, 0)
+    _, first_column = sheet.start or (0, 0)
     decimal, skip = request["decimal"], request["skip_lines"]
     header: list[str] = []
     header_row = written = blank = title = repeated = inner = 0
     faults: list[tuple[int, str]] = []
     with Path(request["work"]).open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        row = first_row
-        for cells in sheet.iter_rows():
-            row += 1
+        row = 0
+        for row, cells in enumerate(sheet.iter_rows(), start=1):  # from the sheet's first row, blank ones too
             texts = [as_text(cell, decimal) for cell in cells]
             for _, column in (place for place in errors if place[0] == row):
                 if 0 <= column - 1 - first_column < len(texts):

@@ -36,9 +36,9 @@ class Casting:
     """The SQL that turns the rows of one export into rows of its contract table.
 
     Attributes:
-        select: A query over a relation `export` with `_file`, `_row` and `c0`, `c1` ..; it gives both,
-            `_zoneless` (a time came without offset), `_aside` (the row is declared not to be a record), the mapped
-            columns and `_faults`, a list of `column|rule|detail` or NULL.
+        select: A query over a relation `export` with `_file`, `_row`, `_control` (it holds control characters) and
+            `c0`, `c1` ..; it gives file and row, `_zoneless` (a time came without offset), `_aside` (the row is
+            declared not to be a record), the mapped columns and `_faults`, a list of `column|rule|detail` or NULL.
         used: The positions of the export's columns that are needed.
         positions: Export column -> position in the file.
         origin: Contract column -> export columns it comes from.
@@ -163,7 +163,7 @@ class _Builder:
         cleaned = [f"{self._clean(position)} AS c{position}" for position in used]
         set_aside = self._set_aside()
         # Layers, so that no text is read twice: cells, texts, moments, values, faults, derived values, verdict.
-        query = f"SELECT {', '.join(['_file', '_row', *cleaned, f'{set_aside} AS _aside'])} FROM export"
+        query = f"SELECT {', '.join(['_file', '_row', '_control', *cleaned, f'{set_aside} AS _aside'])} FROM export"
         values = _aliased({name: value for name, (value, _) in read.items()}, quoted)
         if texts:
             query = f"SELECT *, {', '.join(_aliased(texts, _t))} FROM ({query})"
@@ -173,7 +173,14 @@ class _Builder:
         for layer in (faults, _aliased(between, quoted), _aliased(product, quoted)):
             if layer:
                 query = f"SELECT *, {', '.join(layer)} FROM ({query})"
-        answer = ["_file", "_row", "_aside", f"({zoneless}) AS _zoneless", *columns, f"{listed} AS _faults"]
+        answer = [
+            "_file",
+            "_row",
+            "_aside",
+            f"({zoneless}) AS _zoneless",
+            *columns,
+            f"CASE WHEN _control THEN ['|control'] ELSE {listed} END AS _faults",
+        ]
         return Casting(
             select=f"SELECT {', '.join(answer)} FROM ({query})",
             used=tuple(used),

@@ -14,6 +14,9 @@ from ccanalysis.workspace import Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_CONTROL = r"'[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]'"
+
 
 def columns_of(path: Path, shown: Path) -> tuple[Records, pa.Schema]:
     """Read the names and the number of rows of a Parquet file.
@@ -45,7 +48,7 @@ def relation(source: Source, path: Path, schema: pa.Schema, used: tuple[int, ...
     """
     import pyarrow.types as kinds  # noqa: PLC0415
 
-    cells = []
+    cells, texts = [], []
     for position in used:
         column = schema.field(position)
         kind, name = column.type, quoted(column.name)
@@ -53,6 +56,7 @@ def relation(source: Source, path: Path, schema: pa.Schema, used: tuple[int, ...
             kind = kind.value_type
         if kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind):
             text = name
+            texts.append(name)
         elif kinds.is_boolean(kind):
             text = f"CASE WHEN {name} THEN 'TRUE' WHEN NOT {name} THEN 'FALSE' END"
         elif kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind):
@@ -67,8 +71,13 @@ def relation(source: Source, path: Path, schema: pa.Schema, used: tuple[int, ...
             text = f"{literal(MARK + 'd')} || strftime({name}::TIMESTAMP, '%Y-%m-%d %H:%M:%S.%f')"
         elif kinds.is_date(kind):
             text = f"{literal(MARK + 'd')} || strftime({name}::TIMESTAMP, '%Y-%m-%d %H:%M:%S')"
-        elif kinds.is_time(kind) or kinds.is_duration(kind):
+        elif kinds.is_time(kind):
             text = f"{literal(MARK + 't')} || {name}::VARCHAR"
+        elif kinds.is_duration(kind):  # the engine reads it as a whole number of its unit
+            seconds = f"abs({name}) // {_PER_SECOND[kind.unit]}"
+            sign = f"CASE WHEN {name} < 0 THEN '-' ELSE '' END"
+            clock = f"printf('%d:%02d:%02d', {seconds} // 3600, {seconds} // 60 % 60, {seconds} % 60)"
+            text = f"{literal(MARK + 't')} || {sign} || {clock}"
         else:
             raise ContractError(
                 f"the column holds {kind}, which no mapping can read",
@@ -76,5 +85,6 @@ def relation(source: Source, path: Path, schema: pa.Schema, used: tuple[int, ...
                 place=place(shown, column=column.name),
             )
         cells.append(f"{text} AS c{position}")
-    selected = ", ".join([f"{number} AS _file", "file_row_number + 1 AS _row", *cells])
+    control = " OR ".join(f"coalesce(regexp_matches({name}, {_CONTROL}), false)" for name in texts) or "false"
+    selected = ", ".join([f"{number} AS _file", "file_row_number + 1 AS _row", f"({control}) AS _control", *cells])
     return f"SELECT {selected} FROM read_parquet({literal(path)}, file_row_number = true)"

@@ -249,7 +249,7 @@ def _casting(stage: Stage, source: Source, batch: Sequence[Arrived]) -> tuple[Ca
 def _numbered(files: Sequence[Path], width: int, delimiter: str, quote: str) -> str:
     columns = ["'_file': 'BIGINT'", "'_row': 'BIGINT'", *(f"'c{position}': 'VARCHAR'" for position in range(width))]
     return (
-        f"SELECT * FROM read_csv([{', '.join(literal(file) for file in files)}], auto_detect = false, "
+        f"SELECT *, false AS _control FROM read_csv([{', '.join(map(literal, files))}], auto_detect = false, "
         f"columns = {{{', '.join(columns)}}}, header = false, delim = {literal(delimiter)}, quote = {literal(quote)}, "
         f"escape = {literal(quote)}, store_rejects = true, rejects_limit = 0, max_line_size = 8000000)"
     )
@@ -328,7 +328,7 @@ def _quarantine_cells(stage: Stage, source: Source, batch: Sequence[Arrived], ca
     said = []
     for (fault,) in stage.sql(f"SELECT DISTINCT fault FROM ({rows})"):
         column, rule, detail = [*fault.split("|"), ""][:3]
-        said.append((fault, column, rule, cast.reason(column, rule, detail)))
+        said.append((fault, column or None, rule, cast.reason(column, rule, detail)))
     stage.sql("CREATE OR REPLACE TEMP TABLE said (fault TEXT, col TEXT, rule TEXT, reason TEXT)")
     stage.connection.executemany("INSERT INTO said VALUES (?, ?, ?, ?)", said)
     stage.sql("CREATE OR REPLACE TEMP TABLE files (_file BIGINT, name TEXT)")

@@ -12,6 +12,7 @@ from ccanalysis.sources.csv_files import Records
 from ccanalysis.workspace import Source
 
 MAX_CELLS = 2_000_000
+MAX_UNPACKED = 1 << 30  # bytes
 MEMORY = 2 << 30  # bytes of address space; two million cells of text need about a quarter of it
 SECONDS = 60
 
@@ -42,6 +43,7 @@ def number_rows(source: Source, path: Path, shown: Path, work: Path, *, number: 
                 "number": number,
                 "skip_lines": source.skip_lines,
                 "max_cells": MAX_CELLS,
+                "max_unpacked": MAX_UNPACKED,
                 "memory": MEMORY,
                 "seconds": SECONDS,
             }
