@@ -17,7 +17,7 @@ from ccanalysis import text
 from ccanalysis.kpis.register import Kpi
 from ccanalysis.periods import Period
 from ccanalysis.statistics import comparison, shrinkage
-from ccanalysis.verdicts import FULL_BASELINE, shortfall
+from ccanalysis.verdicts import SHORT_BASELINE, shortfall
 
 # Share of false findings that is accepted among those called "act".
 FALSE_DISCOVERY = 0.10
@@ -50,7 +50,7 @@ COLUMNS = [
     "sentence",
     "action",
 ]
-_KINDS = ("data", "improve", "system", "worsening", "recognise", "development", "review_target")
+_KINDS = ("data", "improve", "system", "worsening", "recognise", "changed", "development", "review_target")
 
 
 def findings(verdicts: pd.DataFrame, kpis: Sequence[Kpi], period: Period) -> pd.DataFrame:
@@ -254,20 +254,24 @@ def _signals(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
             rows.append(
                 _finding(row, "worsening", "watch", sentence, "Find out what changed before the target is missed.")
             )
+        elif row["variation"] in ("higher", "lower"):
+            sentence = f"{text.verdict(row, period=period.short)} It is {row['variation']} than usual: {why}."
+            action = "Find out what changed; whether it is good news depends on the reason."
+            rows.append(_finding(row, "changed", "note", sentence, action))
     return rows
 
 
 def _targets(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
-    """Put targets up for review that are always met, or that no unit can meet."""
-    part = own[(own["level"] == "centre") & (own["n_baseline"] >= FULL_BASELINE)]
+    """Put targets up for review that are always met, or never; a short history has no usual range to ask besides."""
+    part = own[(own["level"] == "centre") & (own["n_baseline"] >= SHORT_BASELINE)]
     rows = []
     for _, row in part.iterrows():
-        if row["assurance"] == "hits" and row["hit_rate"] == 1.0 and kpi.better != "within":
+        if row["assurance"] in ("hits", "none") and row["hit_rate"] == 1.0 and kpi.better != "within":
             sentence = f"{row['name']}: the target was met in each of the last {row['n_baseline']} periods."
             rows.append(
                 _finding(row, "review_target", "note", sentence, "Ask whether the target still asks for anything.")
             )
-        elif row["assurance"] == "misses" and row["hit_rate"] == 0.0:
+        elif row["assurance"] in ("misses", "none") and row["hit_rate"] == 0.0:
             sentence = f"{row['name']}: the target was missed in each of the last {row['n_baseline']} periods."
             rows.append(_finding(row, "review_target", "note", sentence, "Change the way of working, or the target."))
     return rows

@@ -305,7 +305,7 @@ def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", 
 def _joined_with_centre(found: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, list[str]]]:
     """Tell a signal of the whole centre once, and name the units that show it too."""
     also: dict[Any, list[str]] = {}
-    whole = found[(found["level"] == "centre") & found["kind"].isin(["recognise", "worsening"])]
+    whole = found[(found["level"] == "centre") & found["kind"].isin(["recognise", "worsening", "changed"])]
     for index, row in whole.iterrows():
         same = (found["kpi"] == row["kpi"]) & (found["kind"] == row["kind"]) & (found["level"] != "centre")
         if same.sum() > 1:
@@ -553,6 +553,25 @@ def quarantine_table(results: Results, *, most: int = 40) -> Table | Note:
     columns = ["Source", "Table", "Column", "Reason", Column(label="Rows", align="right"), "First one"]
     note = "" if len(rows) <= most else f"The {most} most frequent of {len(rows)} reasons."
     return Table(columns=columns, rows=rows[:most], caption="Quarantined rows", note=note)
+
+
+def rows_at_fault(results: Results) -> pd.DataFrame:
+    """List every row that broke its contract or, in the period, a rule on accuracy.
+
+    Returns:
+        One row per fault: `table`, `source_file`, `source_row`, `rule`, `counted` (`no` where the row is in quarantine,
+        `yes` where it stays in the figures) and `reason`. No cell value is in it.
+    """
+    columns = ["table", "source_file", "source_row", "rule", "counted", "reason"]
+    out = results.quarantine.assign(counted="no")
+    failed = results.failures
+    if len(failed):
+        failed = failed.merge(results.expectations[["rule", "about"]], on="rule")
+        failed = failed.rename(columns={"about": "reason"}).assign(counted="yes")
+    parts = [part.reindex(columns=columns) for part in (out, failed) if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True).sort_values(columns, ignore_index=True)
 
 
 def rule_history(results: Results) -> Figure | Note:
