@@ -74,13 +74,13 @@ class Checked:
             about, remedy, n, n_failed, share_failed, outcome (passed, failed, not assessed), cause (why not
             assessed: nothing to look at, error, absent), reason (one plain sentence).
         by_period: The same thresholds per period of the baseline, for the centre and each team: rule, level, unit,
-            period, n, n_failed, value, outcome, cause, reason.
-        failures: Parquet with a reference to every row that fails: table, rule, source_file, source_row, period,
-            team; no cell value.
+            period, n, n_failed, value, outcome, cause, reason (where it did not pass).
+        failures: Parquet with a reference to every row of the baseline that fails a rule on accuracy: table, rule,
+            source_file, source_row, period, team; no cell value.
         coverage: Whether the days of each period are there: table, level, unit, period, days_expected,
             days_present, n_rows, settled, reason.
         suite_hashes: SHA-256 of each suite, by table.
-        tables: The contract tables that were present.
+        tables: Table -> its columns, for the contract tables that were present.
         period: The period that was reported on.
     """
 
@@ -89,7 +89,7 @@ class Checked:
     failures: Path
     coverage: pd.DataFrame
     suite_hashes: dict[str, str]
-    tables: tuple[str, ...] = ()
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     period: Period | None = None
     _kept: Any = field(default=None, repr=False, compare=False)
 
@@ -139,7 +139,8 @@ def check(
         made: dict[tuple[str, str], _batches.Batch] = {}
         coverage = []
         for name in sorted(present):
-            built, covered = _batches.build(connection, contract[name], scope, present=present)
+            named = {column for rule in rules.get(name, ()) for column in rule.named}
+            built, covered = _batches.build(connection, contract[name], scope, present=present, named=named)
             made |= {(name, on): batch for on, batch in built.items()}
             coverage.append(covered)
         parameters, unknown = _parameters(connection, scope, made)
@@ -148,11 +149,11 @@ def check(
         by_period = pd.concat([pd.DataFrame(columns=_run.HISTORY), *histories], ignore_index=True)
         failed = set(by_period.loc[by_period["n_failed"].fillna(0).astype("int64") > 0, "rule"])
         counted = [
-            (batch, [rule for rule in batch_rules if rule.id in set(by_period["rule"])])
+            (batch, [rule for rule in batch_rules if rule.id in failed and rule.verdict == "accuracy"])
             for batch, batch_rules in looked_at
         ]
         failures = out / "failures.parquet"
-        _run.write_failures(connection, counted, decisions, failed, scope, failures)
+        _run.write_failures(connection, counted, decisions, scope, failures)
     finally:
         connection.close()
     every = [rule for table_rules in rules.values() for rule in table_rules]
@@ -163,7 +164,7 @@ def check(
         failures=failures,
         coverage=pd.concat(coverage, ignore_index=True)[_COVERAGE] if coverage else pd.DataFrame(columns=_COVERAGE),
         suite_hashes=hashes,
-        tables=tuple(sorted(present)),
+        tables={name: tuple(column.name for column in contract[name].columns) for name in sorted(present)},
         period=period,
         _kept=kept,
     )
@@ -271,9 +272,9 @@ def _volume_bounds(
 ) -> tuple[float, float] | None:
     """Return what volume the periods before this one lead to expect; None where they are too few."""
     earlier = connection.execute(
-        f"SELECT n_rows FROM {quoted(table + '__period')} WHERE n_rows > 0"
+        f"SELECT n_per_day FROM {quoted(table + '__period')} WHERE n_rows > 0"
         f" AND _period < DATE {literal(scope.period.start.isoformat())}"
-    ).df()["n_rows"]
+    ).df()["n_per_day"]
     if len(earlier) < VOLUME_PERIODS:
         return None
     middle = float(earlier.median())
@@ -350,13 +351,17 @@ def _settle(
     found["n_failed"] = found["n_failed"].astype("Int64")
     found["value"] = found["value"].astype("float64")
     by_id = {rule.id: rule for rule in rules}
-    found["reason"] = [_reason(by_id[row.rule], decisions[row.rule], row) for row in found.itertuples()]
+    found["reason"] = ""
+    told = found["outcome"] != "passed"
+    found.loc[told, "reason"] = [_reason(by_id[row.rule], decisions[row.rule], row) for row in found[told].itertuples()]
     return found.sort_values(["rule", "level", "unit", "period"], ignore_index=True)
 
 
 def _reason(rule: _suites.Rule, decision: _run.Decision, row: Any) -> str:
     if row.outcome != NOT_ASSESSED:
-        return _words.found(rule, n=row.n, n_failed=row.n_failed, value=row.value, kwargs=decision.kwargs)
+        return _words.found(
+            rule, n=row.n, n_failed=row.n_failed, value=row.value, kwargs=decision.kwargs, level=row.level
+        )
     if decision.cause == ERROR:
         return f"Whether any of the {_words.noun(rule)} {rule.about} was not assessed: it raised {decision.detail}"
     why = decision.detail or f"there are no {_words.noun(rule)} that it speaks of"
@@ -391,7 +396,7 @@ def _expectations(
                 "share_failed": row.n_failed / row.n if row.n and not pd.isna(row.n_failed) else float("nan"),
                 "outcome": NOT_ASSESSED if row.cause == NOTHING else decision.outcome,
                 "cause": row.cause or decision.cause,
-                "reason": row.reason,
+                "reason": row.reason or _reason(rule, decision, row),
             }
         )
     return pd.DataFrame(found, columns=EXPECTATION_COLUMNS)

@@ -37,11 +37,10 @@ ONS: tuple[On, ...] = ("rows", "all", "days", "period", "control")
 STANDING = frozenset({"agents", "delegations", "requirements", "costs", "calendar", "actions"})
 # Tables in which an open day without rows is a gap, and what counts as volume in them.
 DAILY = {"contacts": "count(*)", "intervals": "coalesce(sum(n_offered), 0)"}
-PERIOD_FORMATS: dict[Kind, str] = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 # Columns of the small batches, by batch.
 DERIVED_COLUMNS: dict[On, dict[str, str]] = {
     "days": {
-        "level": "channel, site or team",
+        "level": "channel, site, channel_site or team",
         "unit": "which one",
         "on_date": "local day",
         "expected": "whether the centre was open",
@@ -49,6 +48,7 @@ DERIVED_COLUMNS: dict[On, dict[str, str]] = {
     },
     "period": {
         "n_rows": "rows, or contacts offered where the table holds counts",
+        "n_per_day": "the same for each open day of a channel, so that a week with a holiday is like the others",
         "settled": "whether the export was taken after the period had ended",
     },
     "control": {
@@ -144,7 +144,7 @@ HELPERS: dict[str, dict[str, Helper]] = {
     },
     "surveys": {
         "contact_listed": _listed("contact_id", "contacts"),
-        "has_score": Helper(
+        "scored": Helper(
             sql="csat IS NOT NULL OR nps IS NOT NULL OR effort IS NOT NULL OR resolved_first_time IS NOT NULL",
             about="whether any question was answered",
         ),
@@ -171,6 +171,10 @@ HELPERS: dict[str, dict[str, Helper]] = {
     "activities": {"agent_listed": _listed("agent_id", "agents")},
     "costs": {"day_of_month": Helper(sql="day(month)", about="day of the month")},
 }
+# An export that has no such column at all has no missing values in it. Contacts and legs come from several systems, so
+# it is told per medium and site; every other table is one export.
+TOLD_BY: dict[str, tuple[str, ...]] = {"contacts": ("channel", "site"), "segments": ("site",)}
+TOLD = "has_"
 SAME_KEY = Helper(sql="coalesce(same_key_of.n, 1)", about="how many rows have this row's key; more than 1 repeats it")
 
 
@@ -179,7 +183,12 @@ def columns_of(table: Table, on: str) -> dict[str, str]:
     if on in ("rows", "all"):
         own = {column.name: column.about for column in table.columns}
         helpers = {name: helper.about for name, helper in HELPERS.get(table.name, {}).items()}
-        return own | {"same_key": SAME_KEY.about} | helpers
+        told = {
+            TOLD + column.name: f"whether the export has {column.name!r} at all, by any value in the baseline"
+            for column in table.mapped
+            if not column.required
+        }
+        return own | {"same_key": SAME_KEY.about} | told | helpers
     return DERIVED_COLUMNS[on]  # type: ignore[index]
 
 
@@ -279,7 +288,7 @@ def open_tables(
 
 
 def build(
-    connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope, *, present: set[str]
+    connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope, *, present: set[str], named: set[str]
 ) -> tuple[dict[str, Batch], pd.DataFrame]:
     """Make the batches of one table and judge which of its days are there.
 
@@ -288,13 +297,14 @@ def build(
         table: The table.
         scope: The time that is looked at.
         present: The tables that are present.
+        named: The columns that rules on the table name.
 
     Returns:
         Batches by `on`, and the rows of `Checked.coverage` that concern the table.
     """
     name = table.name
     timed = name not in STANDING
-    _rows_view(connection, table, scope, timed=timed, present=present)
+    _rows_view(connection, table, scope, timed=timed, present=present, named=named)
     batches = {
         "rows": _batch(connection, table, "rows", "rows", "window", timed=timed),
         "all": _batch(connection, table, "all", "all", "all", timed=False),
@@ -320,7 +330,13 @@ def _batch(
 
 
 def _rows_view(
-    connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope, *, timed: bool, present: set[str]
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    scope: Scope,
+    *,
+    timed: bool,
+    present: set[str],
+    named: set[str],
 ) -> None:
     name, day = table.name, quoted(table.local_day)
     helpers = {
@@ -328,17 +344,30 @@ def _rows_view(
         for column, helper in HELPERS.get(name, {}).items()
     }
     key = [quoted(column) for column in table.key]
-    named = [f"{column} AS _key{n}" for n, column in enumerate(key)]
+    renamed = [f"{column} AS _key{n}" for n, column in enumerate(key)]
     within = f"({day} IS NULL OR ({day} >= {scope.first} AND {day} < {scope.end}))" if timed else "TRUE"
     connection.execute(
-        f"CREATE TABLE {quoted(name + '__repeats')} AS SELECT {', '.join(named)}, count(*) AS n"
+        f"CREATE TABLE {quoted(name + '__repeats')} AS SELECT {', '.join(renamed)}, count(*) AS n"
         f" FROM {quoted(name + '__source')} WHERE {within} GROUP BY ALL HAVING count(*) > 1"
     )
+    told = sorted(column for column in columns_of(table, "rows") if column.startswith(TOLD) and column in named)
+    joined = ""
+    if told:
+        by = TOLD_BY.get(name, ())
+        filled = ", ".join(f"bool_or({quoted(column.removeprefix(TOLD))} IS NOT NULL) AS {column}" for column in told)
+        units = "".join(f"{column} AS _by{n}, " for n, column in enumerate(by))
+        connection.execute(
+            f"CREATE TABLE {quoted(name + '__told')} AS SELECT {units}{filled} FROM {quoted(name + '__source')}"
+            f" WHERE {within} GROUP BY ALL"
+        )
+        on = " AND ".join(f"{column} IS NOT DISTINCT FROM _by{n}" for n, column in enumerate(by)) or "TRUE"
+        joined = f" LEFT JOIN {quoted(name + '__told')} AS told ON {on}"
     same = " AND ".join(f"{column} IS NOT DISTINCT FROM _key{n}" for n, column in enumerate(key))
     selected = ", ".join(
         [
             "source.*",
             f"{SAME_KEY.sql} AS same_key",
+            *(f"coalesce(told.{column}, FALSE) AS {column}" for column in told),
             *(f"{sql} AS {quoted(column)}" for column, sql in helpers.items()),
             f"{'team' if 'team' in table else 'CAST(NULL AS VARCHAR)'} AS _team",
         ]
@@ -351,7 +380,7 @@ def _rows_view(
         connection.execute(
             f"CREATE VIEW {quoted(f'{name}__{view}')} AS SELECT {selected}, {period} AS _period"
             f" FROM {quoted(name + '__source')} AS source LEFT JOIN {quoted(name + '__repeats')} AS same_key_of"
-            f" ON {same} WHERE {condition}"
+            f" ON {same}{joined} WHERE {condition}"
         )
 
 
@@ -365,8 +394,9 @@ def _days(connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope) -> 
     name = table.name
     units = [level for level in ("channel", "site", "team") if level in table]
     selected = ", ".join(["on_date", *units])
+    pairs = ", channel || ' at ' || site AS channel_site" if {"channel", "site"} <= set(units) else ""
     counted = connection.execute(
-        f"SELECT {selected}, {DAILY.get(name, 'count(*)')} AS n_rows FROM {_by_day(table)}"
+        f"SELECT {selected}{pairs}, {DAILY.get(name, 'count(*)')} AS n_rows FROM {_by_day(table)}"
         f" WHERE on_date >= {scope.first} AND on_date < {scope.end} GROUP BY {selected}"
     ).df()
     counted["on_date"] = pd.to_datetime(counted["on_date"])
@@ -383,6 +413,7 @@ def _days(connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope) -> 
         pd.DataFrame(
             {
                 "n_rows": centre["n_rows"].astype("int64"),
+                "n_per_day": centre["n_per_day"].astype("float64"),
                 "settled": centre["settled"].astype("boolean"),
                 "_period": pd.to_datetime(centre["period"].map(starts)),
                 "_team": pd.Series(None, index=centre.index, dtype="object"),
@@ -390,7 +421,7 @@ def _days(connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope) -> 
         ),
         scope,
     )
-    return judged.assign(table=name)
+    return judged.drop(columns="n_per_day").assign(table=name)
 
 
 def _by_day(table: Table) -> str:
@@ -439,18 +470,23 @@ def _control(connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope) 
         else "coalesce(sum(n_offered), 0)"
     )
     connection.execute(
-        f"CREATE TABLE {quoted(name + '__control')} AS WITH recorded AS (SELECT {day} AS on_date, channel, site,"
+        f"CREATE TABLE {quoted(name + '__control')} AS WITH recorded AS (SELECT {day} AS on_date, channel, site, team,"
         f" {offered} AS n FROM {quoted(name + '__source')} WHERE {day} >= {scope.first} AND {day} < {scope.end}"
         " GROUP BY ALL),"
         " totals AS (SELECT on_date, channel, site, n_offered AS n_control FROM control_totals__source"
-        f" WHERE on_date >= {scope.first} AND on_date < {scope.end} AND channel IN (SELECT channel FROM recorded))"
-        " SELECT totals.on_date, totals.channel, totals.site, any_value(n_control) AS n_control,"
+        f" WHERE on_date >= {scope.first} AND on_date < {scope.end} AND channel IN (SELECT channel FROM recorded)),"
+        " joined AS (SELECT totals.on_date, totals.channel, totals.site, any_value(n_control) AS n_control,"
         " coalesce(sum(recorded.n), 0)::BIGINT AS n_recorded,"
         " abs(n_recorded - any_value(n_control)) / greatest(any_value(n_control), 1) AS gap_share,"
-        f" {period_start('totals.on_date', scope.period.kind)} AS _period, CAST(NULL AS VARCHAR) AS _team"
+        f" {period_start('totals.on_date', scope.period.kind)} AS _period"
         " FROM totals LEFT JOIN recorded ON recorded.on_date = totals.on_date AND recorded.channel = totals.channel"
         " AND (totals.site IS NULL OR recorded.site = totals.site)"
-        " GROUP BY totals.on_date, totals.channel, totals.site"
+        " GROUP BY totals.on_date, totals.channel, totals.site),"
+        # A total of one site says nothing against the teams of another.
+        " teams AS (SELECT DISTINCT team, site, channel FROM recorded WHERE team IS NOT NULL)"
+        " SELECT *, CAST(NULL AS VARCHAR) AS _team FROM joined UNION ALL"
+        " SELECT DISTINCT joined.*, team AS _team FROM joined JOIN teams ON teams.channel = joined.channel"
+        " AND (joined.site IS NULL OR teams.site = joined.site)"
     )
     _now_view(connection, f"{name}__control", scope)
 

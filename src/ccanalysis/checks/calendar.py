@@ -15,12 +15,13 @@ from ccanalysis.workspace import WEEKDAYS, Centre
 if TYPE_CHECKING:
     from ccanalysis.checks.batches import Scope
 
-# A weekday belongs to a unit's pattern when rows came on this share of its occurrences in the baseline.
-USUAL_SHARE = 0.8
+# A weekday belongs to a unit's pattern when so many rows came on half of its occurrences in the baseline. With ten
+# usual, a day without any is no chance: its probability is under 0.0001 (Poisson).
+USUAL_ROWS = 10
 # The last open day is whole when rows come up to so many hours before closing, or as late as they ever did.
 CLOSING_SLACK_HOURS = 2
-LEVELS = ("channel", "site", "team")
-COLUMNS = ["level", "unit", "period", "days_expected", "days_present", "n_rows", "settled", "reason"]
+LEVELS = ("channel", "site", "channel_site", "team")
+COLUMNS = ["level", "unit", "period", "days_expected", "days_present", "n_rows", "settled", "reason", "n_per_day"]
 
 
 def bank_holidays(centre: Centre, years: range) -> set[pd.Timestamp]:
@@ -69,8 +70,8 @@ def opening_days(scope: Scope, channels: list[str], overrides: pd.DataFrame) -> 
 def expected_days(scope: Scope, counted: pd.DataFrame, *, overrides: pd.DataFrame) -> pd.DataFrame:
     """Say for each channel, site and team which days it should have rows on.
 
-    A channel follows its opening hours; where the workspace gives none, its own usual weekdays. Sites and teams
-    follow their usual weekdays on days the centre was open.
+    A channel follows its opening hours; where the workspace gives none, its own usual weekdays. Sites, channels at
+    sites and teams follow their usual weekdays on days the centre was open.
 
     Args:
         scope: The time that is looked at.
@@ -92,8 +93,8 @@ def expected_days(scope: Scope, counted: pd.DataFrame, *, overrides: pd.DataFram
         for unit, rows in present.groupby(level):
             if level == "channel" and unit in set(told["channel"]):
                 continue
-            there = days.isin(rows["on_date"].unique())
-            usual = pd.Series(there, index=days).groupby(days.day_of_week).mean() >= USUAL_SHARE
+            came = rows.groupby("on_date")["n_rows"].sum().reindex(days, fill_value=0)
+            usual = came.groupby(days.day_of_week).median() >= USUAL_ROWS
             parts.append(
                 pd.DataFrame(
                     {"level": level, "unit": unit, "on_date": days, "expected": usual.loc[days.day_of_week].to_numpy()}
@@ -105,7 +106,11 @@ def expected_days(scope: Scope, counted: pd.DataFrame, *, overrides: pd.DataFram
     channels = expected[expected["level"] == "channel"]
     if len(channels):
         shut = ~expected["on_date"].isin(channels.loc[channels["expected"], "on_date"])
+        of_channel = expected["unit"].astype("str").str.split(" at ", n=1).str[0]
+        closed = pd.MultiIndex.from_frame(channels.loc[~channels["expected"], ["unit", "on_date"]])
+        in_pair = pd.MultiIndex.from_arrays([of_channel, expected["on_date"]]).isin(closed)
         expected.loc[shut & (expected["level"] != "channel"), "expected"] = False
+        expected.loc[in_pair & (expected["level"] == "channel_site"), "expected"] = False
     return expected.reindex(columns=["level", "unit", "on_date", "expected", "closes"])
 
 
@@ -139,7 +144,8 @@ def coverage(
         hours: Local day -> the last hour with a row.
 
     Returns:
-        level (centre, channel, site, team), unit, period, days_expected, days_present, n_rows, settled, reason.
+        level (centre, channel, site, channel_site, team), unit, period, days_expected, days_present, n_rows,
+        settled, reason, n_per_day.
         `days_expected` is missing where no opening is known.
     """
     labels = pd.Series(
@@ -172,6 +178,12 @@ def coverage(
     judged = grid.join(present, on=keys).join(should, on=keys)
     for column in ("days_present", "n_rows", "days_expected"):
         judged[column] = judged[column].fillna(0).astype("int64")
+    # A day that only one channel is open on brings less than a day of all: volume is told per channel and open day.
+    open_at = open_days[open_days["expected"].astype(bool)] if len(open_days) else open_days
+    channel_days = (
+        open_at.groupby(_starts(scope, open_at["on_date"])).size() if len(open_at) else pd.Series(dtype="int64")
+    )
+    judged["n_per_day"] = judged["n_rows"] / judged["_period"].map(channel_days).fillna(1).clip(lower=1)
     judged["settled"] = pd.Series(True, index=judged.index, dtype="boolean")
     settled, why = _settled(scope, wanted, rows, daily=daily, later=later, hours=hours)
     judged.loc[judged["period"] == scope.period.label, "settled"] = settled
@@ -244,5 +256,6 @@ def _by_level(counted: pd.DataFrame) -> pd.DataFrame:
 
 
 def _starts(scope: Scope, days: pd.Series) -> pd.Series:
-    kinds = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
-    return pd.to_datetime(days).dt.to_period(kinds[scope.period.kind]).dt.start_time
+    """Return the first day of the period that each day lies in, for days of the baseline."""
+    edges = pd.to_datetime([period.start for period in scope.periods])
+    return pd.Series(edges[edges.searchsorted(pd.to_datetime(days), side="right") - 1], index=days.index)

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ccanalysis.checks.batches import DAILY
+from ccanalysis.contracts import TABLES
+
 if TYPE_CHECKING:
     from ccanalysis.checks import Checked
 
@@ -43,12 +46,18 @@ def gate(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
         the rules behind them).
     """
     reads = reads.reset_index(drop=True)
-    pairs, uncovered = _pairs(checked, reads)
     grid = _grid(checked, reads)
-    found = _outcomes(checked, pairs, grid)
-    rated = _rated(found, grid)
-    parts = [rated, _unlooked(checked, reads, pairs, uncovered, grid), _empty(grid)]
-    marks = pd.concat(parts, ignore_index=True)
+    present = grid[~grid["absent"]]
+    outcomes = _outcomes(checked, _pairs(checked, reads), present)
+    unseen = present[[*_UNIT, "table"]].merge(_columns(checked, reads), on=["kpi", "table"])
+    marks = pd.concat(
+        [
+            _rated(outcomes, present),
+            unseen[[*_UNIT, "rank", "reason"]].assign(verdict="accuracy", rule=""),
+            _empty(grid),
+        ],
+        ignore_index=True,
+    )
     worst = (
         marks.pivot_table(index=_UNIT, columns="verdict", values="rank", aggfunc="max")
         .reindex(columns=list(VERDICTS))
@@ -71,24 +80,53 @@ def gate(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
     return result.reset_index()[COLUMNS].sort_values(_UNIT, ignore_index=True)
 
 
-def _pairs(checked: Checked, reads: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Say which rules concern which KPI, and which columns of a KPI no accuracy rule speaks of."""
-    pairs, uncovered = [], []
+def _pairs(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
+    """Say which rules concern which KPI: kpi, table, rule, verdict, severity."""
+    pairs = []
     rules = list(checked.expectations.itertuples())
     for read in reads.itertuples():
-        covered: set[str] = set()
+        columns = set(read.columns)
         for rule in rules:
-            named = read.kpi in rule.kpis
-            by_columns = not rule.kpis and rule.table == read.table
-            if named or (by_columns and (not rule.columns or set(rule.columns) & set(read.columns))):
-                pairs.append((read.kpi, read.table, rule.rule, rule.verdict, rule.severity, bool(rule.columns)))
-            if rule.verdict == "accuracy" and rule.table == read.table:
-                covered |= set(rule.columns)
-        uncovered += [(read.kpi, read.table, column) for column in read.columns if column not in covered]
-    return (
-        pd.DataFrame(pairs, columns=["kpi", "table", "rule", "verdict", "severity", "of_columns"]),
-        pd.DataFrame(uncovered, columns=["kpi", "table", "column"]),
-    )
+            by_columns = rule.table == read.table and (not rule.columns or bool(columns & set(rule.columns)))
+            if read.kpi in rule.kpis if rule.kpis else by_columns:
+                pairs.append((read.kpi, read.table, rule.rule, rule.verdict, rule.severity))
+    return pd.DataFrame(pairs, columns=["kpi", "table", "rule", "verdict", "severity"])
+
+
+def _columns(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
+    """Judge each column that a KPI reads: kpi, table, rank, reason, for those that something is to be said of.
+
+    A column without a rule, or without a value that a rule could look at, was not checked. Where the suite expects it
+    to be filled in, or where it is all that the KPI reads, nothing can be said of the figure.
+    """
+    looked_at = set(checked.by_period.loc[checked.by_period["outcome"].isin(["passed", "failed"]), "rule"])
+    ruled: set[tuple[str, str]] = set()
+    looked: set[tuple[str, str]] = set()
+    filled: set[tuple[str, str]] = set()
+    for rule in checked.expectations.itertuples():
+        keys = {(rule.table, column) for column in rule.columns}
+        ruled |= keys
+        looked |= keys if rule.rule in looked_at else set()
+        filled |= keys if rule.expectation == "expect_column_values_to_not_be_null" else set()
+    marks = []
+    for read in reads.itertuples():
+        derived = (
+            {column.name for column in TABLES[read.table].columns if column.derived} if read.table in TABLES else ()
+        )
+        columns = [column for column in read.columns if column in checked.tables.get(read.table, ())]
+        columns = [column for column in columns if column not in derived]
+        unseen = [column for column in columns if (read.table, column) not in looked]
+        for column in unseen:
+            key = (read.table, column)
+            if key not in ruled:
+                rank, reason = "caution", f"No rule looks at {column!r}, which this figure reads"
+            elif key in filled:
+                rank, reason = "unknown", f"The export has no {column!r}, which this figure reads"
+            else:
+                rank, reason = "caution", f"No row of the baseline has {column!r}, which this figure reads"
+            rank = "unknown" if unseen == columns else rank
+            marks.append((read.kpi, read.table, _RANK[rank], reason))
+    return pd.DataFrame(marks, columns=["kpi", "table", "rank", "reason"])
 
 
 def _grid(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
@@ -106,9 +144,16 @@ def _grid(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
         pd.DataFrame({"table": table, "level": "centre", "unit": "", "period": periods, "n_rows": pd.NA})
         for table in lacking
     ]
-    units = pd.concat([units.astype({"n_rows": "Int64"}), *(one.astype({"n_rows": "Int64"}) for one in standing)])
+    units = pd.concat([one.astype({"n_rows": "Int64"}) for one in (units, *standing)], ignore_index=True)
+    # No complaint about a team is a figure, not a gap, as long as the centre has complaints of that period.
+    centre = units[units["level"] == "centre"].set_index(["table", "period"])["n_rows"]
+    of_centre = pd.Series(
+        pd.MultiIndex.from_frame(units[["table", "period"]]).map(centre), index=units.index, dtype="Int64"
+    )
+    none = (units["level"] == "team") & (units["n_rows"] == 0) & ~units["table"].isin(list(DAILY))
+    units["as_centre"] = (none & (of_centre > 0)).fillna(False).astype(bool)
     grid = reads[["kpi", "table"]].drop_duplicates().merge(units, on="table")
-    grid["absent"] = ~grid["table"].isin(checked.tables)
+    grid["absent"] = ~grid["table"].isin(list(checked.tables))
     return grid
 
 
@@ -116,11 +161,9 @@ def _outcomes(checked: Checked, pairs: pd.DataFrame, grid: pd.DataFrame) -> pd.D
     """Return the outcome of each rule for each unit: its own, or the centre's where the rule knows no teams."""
     columns = ["rule", "level", "unit", "period", "outcome", "cause", "reason"]
     history = checked.by_period[columns]
-    wanted = grid[["kpi", "table", "level", "unit", "period"]].merge(
-        pairs[["kpi", "table", "rule", "verdict", "severity", "of_columns"]], on=["kpi", "table"]
-    )
+    wanted = grid[["kpi", "table", "level", "unit", "period", "as_centre"]].merge(pairs, on=["kpi", "table"])
     with_teams = set(history.loc[history["level"] == "team", "rule"])
-    own = wanted["rule"].isin(with_teams) | (wanted["level"] == "centre")
+    own = (wanted["rule"].isin(with_teams) & ~wanted["as_centre"]) | (wanted["level"] == "centre")
     direct = wanted[own].merge(history, on=["rule", "level", "unit", "period"], how="left")
     centre = history[history["level"] == "centre"].drop(columns=["level", "unit"])
     inherited = wanted[~own].merge(centre, on=["rule", "period"], how="left")
@@ -150,8 +193,7 @@ def _rated(found: pd.DataFrame, grid: pd.DataFrame) -> pd.DataFrame:
     marks.loc[failed | broken, "rule"] = found["rule"]
     marks.loc[failed | broken, "reason"] = found["reason"]
     marks = marks[rank >= 0]
-    # Every verdict needs a rule that looked; accuracy needs one on the columns themselves.
-    looked = found[(assessed | broken) & (found["of_columns"] | (found["verdict"] == "suitability"))]
+    looked = found[assessed | broken]
     needed = grid[_UNIT].drop_duplicates().merge(pd.DataFrame({"verdict": list(VERDICTS)}), how="cross")
     lacking = needed.merge(looked[[*_UNIT, "verdict"]].drop_duplicates(), how="left", indicator=True)
     lacking = lacking[lacking.pop("_merge") == "left_only"]
@@ -163,19 +205,10 @@ def _rated(found: pd.DataFrame, grid: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([marks, unknown], ignore_index=True)
 
 
-def _unlooked(
-    checked: Checked, reads: pd.DataFrame, pairs: pd.DataFrame, uncovered: pd.DataFrame, grid: pd.DataFrame
-) -> pd.DataFrame:
-    """Mark figures of which some columns, not all, have no rule."""
-    marks = grid[[*_UNIT, "table"]].merge(uncovered, on=["kpi", "table"])
-    reason = "No rule looks at " + marks["column"].map(repr) if len(marks) else ""
-    return marks[_UNIT].assign(verdict="accuracy", rank=_RANK["caution"], rule="", reason=reason)
-
-
 def _empty(grid: pd.DataFrame) -> pd.DataFrame:
     """Mark what has no rows, or no table."""
     gone = grid[grid["absent"]]
-    none = grid[~grid["absent"] & (grid["n_rows"].fillna(1) == 0)]
+    none = grid[~grid["absent"] & ~grid["as_centre"] & (grid["n_rows"].fillna(1) == 0)]
     parts = [
         part[_UNIT].assign(
             verdict=verdict,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ccanalysis.checks.batches import PERIOD_FORMATS, Batch, Scope
+from ccanalysis.checks.batches import Batch, Scope
 from ccanalysis.checks.suites import COUNT_MISSING, Rule
 from ccanalysis.engine import literal, quoted
 
@@ -305,7 +305,6 @@ def write_failures(
     connection: duckdb.DuckDBPyConnection,
     batches: Sequence[tuple[Batch, Sequence[Rule]]],
     decisions: Mapping[str, Decision],
-    failed: set[str],
     scope: Scope,
     path: Path,
 ) -> None:
@@ -313,9 +312,8 @@ def write_failures(
 
     Args:
         connection: With the batches' views.
-        batches: Batches with their rules.
+        batches: Batches with the rules that at least one row fails.
         decisions: What was decided, with the predicates.
-        failed: The rules that at least one row fails.
         scope: The time that is looked at.
         path: The Parquet file to write: table, rule, source_file, source_row, period, team.
     """
@@ -323,12 +321,13 @@ def write_failures(
         'CREATE TABLE failures__found ("table" VARCHAR, rule VARCHAR, source_file VARCHAR, source_row BIGINT,'
         " period VARCHAR, team VARCHAR)"
     )
-    label = f"strftime(_period, {literal(PERIOD_FORMATS[scope.period.kind])})"
+    starts = ", ".join(f"DATE {literal(one.start.isoformat())}: {literal(one.label)}" for one in scope.periods)
+    label = f"MAP {{{starts}}}[_period]"
     for batch, rules in batches:
         listed = [
             f"CASE WHEN {sql_of(rule, decisions[rule.id], batch.history)[1]} THEN {literal(rule.id)} END"
             for rule in rules
-            if rule.id in failed and rule.on_rows and batch.on in ("rows", "all")
+            if rule.on_rows and batch.on in ("rows", "all")
         ]
         if listed:
             connection.execute(

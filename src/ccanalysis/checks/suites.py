@@ -181,6 +181,11 @@ class Rule:
         return self.type in ROW_TYPES
 
     @property
+    def named(self) -> set[str]:
+        """Every column that it names, those of its row condition with them."""
+        return _named(self.kwargs)
+
+    @property
     def parameters(self) -> set[str]:
         """The parameters that it takes from the run."""
         return {

@@ -20,7 +20,7 @@ NOUNS = {
     "calendar": "calendar days",
     "control_totals": "independent totals",
 }
-BATCH_NOUNS = {"days": "open days", "control": "independent daily totals", "period": "periods"}
+BATCH_NOUNS = {"days": "open days of channels and sites", "control": "independent daily totals", "period": "periods"}
 VALUES = {
     "expect_column_max_to_be_between": "the greatest",
     "expect_column_mean_to_be_between": "the mean",
@@ -30,12 +30,14 @@ VALUES = {
 }
 
 
-def noun(rule: Rule) -> str:
-    """Return what a rule counts, in the plural."""
+def noun(rule: Rule, level: str = "centre") -> str:
+    """Return what a rule counts at a level, in the plural."""
+    if rule.on == "days" and level == "team":
+        return "open days"
     return BATCH_NOUNS.get(rule.on) or NOUNS.get(rule.table, rule.table.replace("_", " "))
 
 
-def found(rule: Rule, *, n: Any, n_failed: Any, value: Any, kwargs: Mapping[str, Any]) -> str:
+def found(rule: Rule, *, n: Any, n_failed: Any, value: Any, kwargs: Mapping[str, Any], level: str = "centre") -> str:
     """Say what a rule found among so many rows.
 
     Examples:
@@ -54,7 +56,7 @@ def found(rule: Rule, *, n: Any, n_failed: Any, value: Any, kwargs: Mapping[str,
         about = rule.about[:1].upper() + rule.about[1:]
         bounds = "min_value" in kwargs or "max_value" in kwargs
         return f"{about}: {number(value)}, expected {_range(kwargs)}" if bounds else about
-    of = f"of {int(n):,} {noun(rule)}"
+    of = f"of {int(n):,} {noun(rule, level)}"
     if n_failed == 0:
         return f"None {of} {rule.about}"
     allowed = 1 - rule.kwargs.get("mostly", 1)
