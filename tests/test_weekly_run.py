@@ -258,3 +258,74 @@ def test_a_second_run_at_the_same_time_is_refused(centre):
     assert done.returncode == 5, done.stderr
     assert done.stderr.count("\n") <= 2
     assert tree(folder / "reports" / PERIOD) == before
+
+
+ANSWERS = json.loads((ROOT / "data" / "samples" / "answers.json").read_text(encoding="utf-8"))
+JUDGED = [truth for truth in ANSWERS["truths"] if {"status", "variation"} & set(truth["expect"]) and truth["kpi"]]
+
+
+def units(truth):
+    """Return the units of a truth; the centre's own name here is `centre`."""
+    given = truth["unit"] if isinstance(truth["unit"], list) else [truth["unit"]]
+    return [unit or "centre" for unit in given]
+
+
+@pytest.mark.parametrize("truth", JUDGED, ids=[truth["id"] for truth in JUDGED])
+def test_what_was_planted_is_found(results, truth):
+    """The answer sheet says what the product must say of each planted truth in the last week."""
+    judged = results.verdicts
+    rows = judged[(judged["kpi"] == truth["kpi"]) & (judged["level"] == truth["level"])]
+    for unit in units(truth):
+        row = rows[rows["unit"] == unit].iloc[0]
+        expected = truth["expect"]
+        assert {key: row[key] for key in ("status", "variation") if key in expected} == {
+            key: expected[key] for key in ("status", "variation") if key in expected
+        }
+        if expected.get("finding") == "recognise" and row["better"] != "within":
+            found = results.findings
+            mine = found[(found["kpi"] == truth["kpi"]) & (found["unit"] == unit)]
+            assert "recognise" in set(mine["kind"])
+        if expected.get("finding") == "development":
+            found = results.findings
+            mine = found[(found["kpi"] == truth["kpi"]) & (found["unit"] == unit)]
+            assert set(mine["tier"]) == {"act"}
+
+
+NOTHING = [truth for truth in ANSWERS["nothing_here"] if truth["kpi"]]
+
+
+@pytest.mark.parametrize("truth", NOTHING, ids=[truth["id"] for truth in NOTHING])
+def test_where_nothing_is_nothing_is_found(results, truth):
+    """No finding calls for action on units that differ from their peers by chance alone."""
+    found = results.findings
+    blamed = found[
+        (found["kpi"] == truth["kpi"])
+        & (found["level"] == truth["level"])
+        & found["unit"].isin(units(truth))
+        & (found["tier"] == "act")
+    ]
+    assert blamed["sentence"].tolist() == []
+
+
+def test_the_week_of_the_broken_export_is_not_fit_and_its_neighbours_are(results):
+    """Two days are missing and one unit changed in that week: its figures are held back, no other week's are."""
+    (broken,) = (truth for truth in ANSWERS["truths"] if truth["id"] == "broken_export")
+    week = broken["from_week"]
+    ratings = results.ratings[results.ratings["level"] == "centre"]
+    for kpi in ("service_level", "aht_chat"):
+        own = ratings[ratings["kpi"] == kpi].set_index("period")["rating"]
+        assert own[week] == "not fit"
+        assert (own.drop(week) != "not fit").all()
+    reasons = " ".join(ratings[(ratings["kpi"] == "service_level") & (ratings["period"] == week)]["reasons"].iloc[0])
+    assert "daily totals" in reasons
+
+
+def test_every_bad_row_that_was_planted_is_in_quarantine(results):
+    """Each planted row is set apart, by file and row; and none but those is."""
+    planted = {(bad["source"], Path(bad["file"]).name, bad["row"]) for bad in ANSWERS["bad_rows"]}
+    out = results.quarantine
+    found = {
+        (source, Path(file).name, int(row))
+        for source, file, row in zip(out["source"], out["source_file"], out["source_row"], strict=True)
+    }
+    assert found == planted
