@@ -179,7 +179,7 @@ def test_one_agent_is_slow_and_the_rest_of_calder_is_alike(read, truths):
     error = frame["log"].std() / np.sqrt(others["size"])
     spread = (others["mean"] - np.average(others["mean"], weights=others["size"])) / error
     assert (spread.abs() < 3.3).all()
-    assert agents.loc[slow, "mean"] - others["mean"].mean() == pytest.approx(np.log(1.45), abs=0.06)
+    assert agents.loc[slow, "mean"] - others["mean"].mean() == pytest.approx(np.log(1.8), abs=0.06)
 
 
 def test_account_calls_take_a_minute_longer_from_the_day_of_the_requirement(truths, read):

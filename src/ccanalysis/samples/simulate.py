@@ -300,7 +300,7 @@ def _handle(plan: Plan, contacts: pd.DataFrame) -> None:
     factor = np.array(centre.QUEUE_HANDLE)[queue]
     factor = np.where((team == TEAM_INDEX["Aire"]) & (queue == 2), factor * 1.5, factor)
     factor = np.where((team == TEAM_INDEX["Taff"]) & (day >= day_number(plan.faster_from)), factor * 0.84, factor)
-    factor = np.where(contacts["agent"] == centre.SLOW_AGENT, factor * 1.45, factor)
+    factor = np.where(contacts["agent"] == centre.SLOW_AGENT, factor * 1.8, factor)
     talk = np.array([TALK_S[name] for name in CHANNELS])[channel] * factor
     talk = talk * rng.lognormal(-(0.5**2) / 2, 0.5, size)
     held = (channel == 0) & (rng.random(size) < 0.22)
