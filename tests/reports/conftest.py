@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from ccanalysis.reports import execute
+from ccanalysis.reports.index import Entry, render_index
+from ccanalysis.reports.page import plotly_bytes
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 BROWSER_FLAGS = [
     "--headless",
@@ -34,7 +38,7 @@ level = (74 + rng.normal(0, 3, 26)).round(1).tolist()
 ink, line, target = COLOURS["muted"][0], COLOURS["series_1"][0], COLOURS["target"][0]
 """
 SUMMARY = """\
-display(Note(kind="lead", text=f"{team} met 2 of 4 targets. Service level is short of its target, and that is no chance."))
+display(Note(kind="lead", text=f"{team} met 2 of 4 targets. Service level is short of its target."))
 Note(kind="verdicts", items=[
     Item(text="Service level was 71.2 %, target at least 80 %.", status="missed", detail="1,204 contacts"),
     Item(text="Abandonment was 5.4 %, target at most 5 %.", status="chance", detail="1,204 contacts"),
@@ -47,11 +51,11 @@ Note(kind="cards", cards=[
     Card(name="Service level", value="71.2 %", target="target ≥ 80 %", status="missed", variation="worsening_down",
          assurance="misses", rating="fit", note="1,204 contacts", spark=Sparkline(level, 80, "falling for 6 weeks")),
     Card(name="Abandonment", value="5.4 %", target="target ≤ 5 %", status="chance", variation="common",
-         assurance="hit_or_miss", rating="caution", note="1,204 contacts", spark=Sparkline([5, 4, 6, None, 5.2, 5.4], 5)),
+         assurance="hit_or_miss", rating="caution", note="1,204 contacts", spark=Sparkline([5, 4, None, 5.4], 5)),
     Card(name="First-contact resolution", value="78 %", target="target ≥ 75 %", status="met", variation="improving_up",
          assurance="hits", rating="fit", spark=Sparkline([70, 72, 74, 76, 78], 75)),
     Card(name="Average handling time", value="6:12 min", status="tolerance", variation="changed_up", rating="unknown"),
-    Card(name="Evaluation score", value="–", status="not_judged", variation="unknown", assurance="none", rating="not_fit"),
+    Card(name="Evaluations", value="–", status="not_judged", variation="unknown", assurance="none", rating="not_fit"),
 ])
 """
 TABLE = """\
@@ -105,9 +109,9 @@ figure = go.Figure([
 Figure(figure, title="Waits were steady", alt="Daily waits with their likely range, about 50 seconds.")
 """,
     """\
-figure = go.Figure([go.Bar(x=weeks[-8:], y=rng.integers(20, 60, 8), name=name) for name in ("answered", "abandoned", "other")])
+figure = go.Figure([go.Bar(x=weeks[-8:], y=rng.integers(20, 60, 8), name=name) for name in ("answered", "abandoned")])
 figure.update_layout(barmode="stack")
-Figure(figure, title="How contacts ended", alt="Answered, abandoned and other contacts of eight weeks.")
+Figure(figure, title="How contacts ended", alt="Answered and abandoned contacts of eight weeks.")
 """,
     """\
 figure = go.Figure(go.Scatter(x=rng.integers(50, 900, 40), y=rng.normal(0.8, 0.05, 40).round(3), mode="markers"))
@@ -165,6 +169,16 @@ def team_report_cells() -> list[dict[str, Any]]:
     return cells
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warm() -> Iterator[None]:
+    """Keep the warm process from one test to the next, and end it after the last."""
+    close = execute._close
+    execute._close = lambda: None
+    yield
+    execute._close = close
+    close()
+
+
 @pytest.fixture
 def notebook(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a notebook of cells and returns its path."""
@@ -175,6 +189,38 @@ def notebook(tmp_path: Path) -> Callable[..., Path]:
 def team_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the notebook of a team report."""
     return write(tmp_path_factory.mktemp("notebooks") / "team-report.ipynb", *team_report_cells())
+
+
+@pytest.fixture(scope="session")
+def pages(team_report: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a team report in both modes, an index, and plotly.js beside them."""
+    folder = tmp_path_factory.mktemp("pages")
+    jobs = [
+        execute.Job(
+            notebook=team_report,
+            parameters={"team": "North", "seed": 1},
+            output=folder / f"{mode}.html",
+            title="Team report: North",
+            subtitle="For the team and its leader",
+            period="Week 46, Monday 9 to Sunday 15 November 2026",
+            footer=["ccanalysis", "Data 1a2b3c4d"],
+            key=mode,
+            plotly=mode,
+            linked_path="plotly.min.js",
+            home="index.html",
+        )
+        for mode in ("inline", "linked")
+    ]
+    assert [outcome.error for outcome in execute.execute(jobs)] == ["", ""]
+    (folder / "plotly.min.js").write_bytes(plotly_bytes())
+    entries = [
+        Entry(title="The centre", audience="centre", href="inline.html", headline="5 of 9 met.", statuses={"met": 5}),
+        Entry(title="Data quality", audience="data_quality", href="linked.html", headline="Fit to use."),
+        Entry(title="North", audience="team", href="inline.html", statuses={"met": 3, "chance": 1, "missed": 2}),
+        Entry(title="West", audience="team", ok=False, error="cell 9: it stopped with KeyError"),
+    ]
+    (folder / "index.html").write_text(render_index(entries, title="Reports", period="Week 46", footer=["ccanalysis"]))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -251,7 +251,10 @@ class _Page:
         parts: list[Markup] = []
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                raise ReportError(f"it stopped with {_error_name(output.get('ename', ''))}", place=place)
+                name = _error_name(output.get("ename", ""))
+                if name == "SystemExit":
+                    raise ReportError("it ended before its last cell", place=place, remedy="Take exit() out of it")
+                raise ReportError(f"it stopped with {name}", place=place)
             if output.output_type == "stream":
                 if output.name == "stdout" and output.text.strip():
                     parts.append(_printed(output.text))
@@ -336,12 +339,12 @@ class ReportExporter(Exporter):
         nb_copy, found = super().from_notebook_node(nb, resources, **kw)
         nb_copy = cast(NotebookNode, nb_copy)
         page = _Page()
+        for number, cell in enumerate(nb_copy.cells, start=1):
+            self._add(page, cell, f"cell {number}")
         if self.complete and not _reached_end(nb_copy):
             raise ReportError(
                 "the notebook did not run to its end", remedy="Run it in JupyterLab to see where it stops"
             )
-        for number, cell in enumerate(nb_copy.cells, start=1):
-            self._add(page, cell, f"cell {number}")
         page.unfold()
         return self._write(page, nb_copy), {**found, "ccanalysis": {"statuses": dict(sorted(page.statuses.items()))}}
 

@@ -186,9 +186,13 @@ def _replace(new: Path, target: Path) -> None:
     try:
         _flush_folder(target.parent)
     except OSError:
-        if not undo:
-            _exchange(new, target)
-        for source, place in undo:
+        try:
+            taken_back = _exchange(new, target) if not undo else undo[0][0].rename(undo[0][1])
+        except OSError:
+            taken_back = False
+        if taken_back is False:
+            return  # it cannot be taken back, and it is whole
+        for source, place in undo[1:]:
             source.rename(place)
         raise
 

@@ -120,7 +120,7 @@ def _failed(notebook: NotebookNode, error: Any) -> ReportError:
             break
     where = f"cell {number}, under '{heading}'" if number and heading else f"cell {number}" if number else ""
     if name == "SystemExit":
-        return ReportError("it ended before its last cell", place=where, remedy="Take exit() out of the notebook")
+        return ReportError("it ended before its last cell", place=where, remedy="Take exit() out of it")
     if name in _SAFE_NAMES:  # our own errors name places and counts, never values
         return ReportError(f"it stopped with {name}: {error.evalue}", place=where)
     return ReportError(
