@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal
 
 import sqlglot
@@ -174,6 +175,11 @@ def parse(text: str, table: Table) -> Expression:
             f"the expression is longer than {LONGEST} characters or nested deeper than {DEEPEST}",
             remedy="Split it into several KPIs",
         )
+    return _read(text, table)
+
+
+@lru_cache(maxsize=512)  # a run asks for each side of each KPI several times
+def _read(text: str, table: Table) -> Expression:
     reader = _Reader(text, table)
     kind = reader.kind(reader.tree)
     names = {node.name for node in reader.tree.find_all(exp.Column)}

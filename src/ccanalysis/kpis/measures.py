@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ccanalysis import contracts
-from ccanalysis.errors import RegisterError, nearest
+from ccanalysis.errors import ExpressionError, RegisterError, nearest
 from ccanalysis.kpis.expressions import Expression, parse
 
 Unit = Literal["share", "s", "per_1000", "points", "count"]
@@ -49,12 +49,17 @@ class Side:
         """Parse both expressions against the table.
 
         Raises:
-            ExpressionError: One of them is not allowed.
+            ExpressionError: One of them is not allowed, `where` is no condition or `of` is no number.
         """
         table = tables[self.table]
         if self.table == "contacts":
             table = replace(table, columns=(*table.columns, NEXT_CONTACT))
-        return parse(self.where, table), parse(self.of, table) if self.of else None
+        where, of = parse(self.where, table), parse(self.of, table) if self.of else None
+        if not where.condition:
+            raise ExpressionError(f"{where.text!r} is not a condition", remedy="Write for example wait_s <= 20")
+        if of is not None and of.kind != "number":
+            raise ExpressionError(f"{of.text!r} is not a number", remedy="Sum for example talk_s + acw_s")
+        return where, of
 
     def columns(self, tables: Mapping[str, contracts.Table]) -> tuple[str, ...]:
         """The contract columns that it reads."""
@@ -100,21 +105,27 @@ class Measure:
 
     @property
     def factor(self) -> float:
-        """What the ratio of the two sums is multiplied by to be in the unit."""
-        return (1000.0 if self.unit == "per_1000" else 1.0) * self.denominator.scale / self.numerator.scale
+        """What the ratio of the two sums is multiplied by to be in the unit; counts are never scaled."""
+        above, below = (side.scale if side.of else 1 for side in (self.numerator, self.denominator))
+        return (1000.0 if self.unit == "per_1000" else 1.0) * below / above
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The contract tables it reads, in name order."""
+        return tuple(sorted({self.numerator.table, self.denominator.table}))
 
 
 _ANSWERED = "outcome = 'answered'"
 _ABANDONED = "outcome = 'abandoned'"
 _OFFERED = "outcome in ('answered', 'abandoned')"
 _VARIANTS = {
-    # numerator, denominator; T threshold, B_s short abandons
+    # numerator, denominator; T threshold, B_s short abandons; an abandon whose wait is not known is not short
     "SL1": ("({a} or {b}) and wait_s <= {t}", "{o}"),
     "SL2": ("{a} and wait_s <= {t}", "{a}"),
     "SL3": ("{a} and wait_s <= {t}", "{o}"),
-    "SL4": ("{a} and wait_s <= {t}", "{a} or ({b} and wait_s > {t})"),
+    "SL4": ("{a} and wait_s <= {t}", "{a} or ({b} and coalesce(wait_s > {t}, true))"),
     "SL5": ("({a} and wait_s <= {t}) or ({b} and wait_s < {s})", "{o}"),
-    "SL6": ("{a} and wait_s <= {t}", "{a} or ({b} and wait_s >= {s})"),
+    "SL6": ("{a} and wait_s <= {t}", "{a} or ({b} and coalesce(wait_s >= {s}, true))"),
 }
 _VARIANT_WORDS = {
     "SL1": "answered or abandoned within the threshold, of all offered",
@@ -124,6 +135,19 @@ _VARIANT_WORDS = {
     "SL5": "answered within the threshold or abandoned early, of all offered",
     "SL6": "answered within the threshold, of all offered less those abandoned early",
 }
+
+
+def _counted(table: str) -> bool:
+    """Tell whether a measure is taken from interval counts rather than single contacts."""
+    if table not in ("contacts", "intervals"):
+        raise RegisterError(f"there is no such measure over table {table!r}", remedy="Use contacts or intervals")
+    return table == "intervals"
+
+
+def _of_counts(above: str, below: str) -> tuple[Side, Side]:
+    """Take both sides from the interval rows that have both, so that a gap is not a zero."""
+    both = f"{above} is not null and {below} is not null"
+    return Side(table="intervals", where=both, of=above), Side(table="intervals", where=both, of=below)
 
 
 def service_level(*, threshold_s: int = 20, variant: str = "SL3", short_s: int = 5, table: str = "contacts") -> Measure:
@@ -137,13 +161,13 @@ def service_level(*, threshold_s: int = 20, variant: str = "SL3", short_s: int =
     """
     if variant not in _VARIANTS:
         raise RegisterError(f"there is no service-level variant {variant!r}", remedy=nearest(variant, list(_VARIANTS)))
-    if table == "intervals":
+    if _counted(table):
         if variant not in ("SL2", "SL3"):
             raise RegisterError(
                 f"variant {variant} needs single contacts", remedy="Use SL2 or SL3 with interval counts"
             )
         below = "n_answered" if variant == "SL2" else "n_offered"
-        sides = Side(table=table, of="n_in_threshold"), Side(table=table, of=below)
+        sides = _of_counts("n_in_threshold", below)
     else:
         words = {"a": _ANSWERED, "b": _ABANDONED, "o": _OFFERED, "t": threshold_s, "s": short_s}
         above, below = (text.format(**words) for text in _VARIANTS[variant])
@@ -164,8 +188,8 @@ def service_level(*, threshold_s: int = 20, variant: str = "SL3", short_s: int =
 
 def abandon_rate(*, longer_than_s: int = 0, table: str = "contacts") -> Measure:
     """Share of offered contacts abandoned in queue, optionally only after a number of seconds."""
-    if table == "intervals":
-        sides = Side(table=table, of="n_abandoned"), Side(table=table, of="n_offered")
+    if _counted(table):
+        sides = _of_counts("n_abandoned", "n_offered")
     else:
         after = f" and wait_s > {longer_than_s}" if longer_than_s else ""
         sides = Side(where=_ABANDONED + after), Side(where=_OFFERED)
@@ -187,7 +211,7 @@ def short_abandon_rate(*, short_s: int = 5) -> Measure:
     """Share of offered contacts abandoned before a few seconds have passed."""
     return Measure(
         key="short_abandon_rate",
-        about=f"abandoned within {short_s} s, of all offered",
+        about=f"abandoned in under {short_s} s, of all offered",
         kind="share",
         unit="share",
         better="down",
@@ -200,10 +224,8 @@ def short_abandon_rate(*, short_s: int = 5) -> Measure:
 
 def answer_rate(*, table: str = "contacts") -> Measure:
     """Share of offered contacts that were answered."""
-    if table == "intervals":
-        sides = Side(table=table, of="n_answered"), Side(table=table, of="n_offered")
-    else:
-        sides = Side(where=_ANSWERED), Side(where=_OFFERED)
+    single = Side(where=_ANSWERED), Side(where=_OFFERED)
+    sides = _of_counts("n_answered", "n_offered") if _counted(table) else single
     return Measure(
         key="answer_rate",
         about="answered, of all offered",
@@ -219,10 +241,11 @@ def answer_rate(*, table: str = "contacts") -> Measure:
 
 def asa(*, table: str = "contacts") -> Measure:
     """Average speed of answer: mean wait of answered contacts, in seconds."""
-    if table == "intervals":
+    if _counted(table):
+        both = "asa_s is not null and n_answered is not null"
         sides = (
-            Side(table=table, of="asa_s * n_answered"),
-            Side(table=table, of="n_answered", where="asa_s is not null"),
+            Side(table=table, where=both, of="asa_s * n_answered"),
+            Side(table=table, where=both, of="n_answered"),
         )
     else:
         sides = Side(where=_ANSWERED, of="wait_s"), Side(where=_ANSWERED)
@@ -241,8 +264,6 @@ def asa(*, table: str = "contacts") -> Measure:
 
 def answer_time_percentile(*, per_cent: int = 90) -> Measure:
     """Percentile of the wait of answered contacts, in seconds, from whole-second histograms."""
-    if not 1 <= per_cent <= 99:
-        raise RegisterError("parameter 'per_cent' of measure 'answer_time_percentile' must be 1 to 99")
     return Measure(
         key="answer_time_percentile",
         about=f"wait that {per_cent} of 100 answered contacts did not exceed",
@@ -259,8 +280,8 @@ def answer_time_percentile(*, per_cent: int = 90) -> Measure:
 
 def aht(*, table: str = "contacts") -> Measure:
     """Average handling time: talk, hold and after-contact work per handled contact, in seconds."""
-    if table == "intervals":
-        sides = Side(table=table, of="handle_s_sum"), Side(table=table, of="n_answered")
+    if _counted(table):
+        sides = _of_counts("handle_s_sum", "n_answered")
     else:
         handled = f"{_ANSWERED} and talk_s is not null"
         work = "talk_s + coalesce(hold_s, 0) + coalesce(acw_s, 0)"
@@ -336,13 +357,20 @@ def _share_of_answered(
 
 def hold_rate() -> Measure:
     """Share of handled contacts that were put on hold."""
-    return _share_of_answered("hold_rate", "hold_s > 0", "put on hold, of all handled", "down")
+    return _share_of_answered(
+        "hold_rate", "hold_s > 0", "put on hold, of all handled", "down", among="hold_s is not null"
+    )
 
 
 def transfer_rate() -> Measure:
     """Share of handled contacts that were passed on."""
     return _share_of_answered(
-        "transfer_rate", "transfers > 0", "passed on, of all handled", "down", "blind, consulted and queue transfers"
+        "transfer_rate",
+        "transfers > 0",
+        "passed on, of all handled",
+        "down",
+        "blind, consulted and queue transfers",
+        among="transfers is not null",
     )
 
 
@@ -354,6 +382,7 @@ def escalation_rate() -> Measure:
         "escalated, of all handled",
         "within",
         "a low rate can mean too few escalations; it is not good in itself",
+        among="escalated is not null",
     )
 
 
@@ -398,7 +427,7 @@ def csat(*, good: int = 4) -> Measure:
     """Share of survey answers at or above a score (top-two box of five)."""
     return Measure(
         key="csat",
-        about=f"answers of {good} or 5 of 5",
+        about=f"answers of at least {good} of 5",
         kind="share",
         unit="share",
         better="up",
@@ -455,6 +484,16 @@ def complaints_per_1000() -> Measure:
     )
 
 
+# Least and greatest value of the parameters that are numbers.
+PARAMETER_RANGES: dict[str, tuple[int, int]] = {
+    "threshold_s": (1, 7 * DAY_S),
+    "short_s": (0, 7 * DAY_S),
+    "longer_than_s": (0, 7 * DAY_S),
+    "per_cent": (1, 99),
+    "days": (1, 365),
+    "good": (1, 5),
+}
+
 CATALOGUE: dict[str, Callable[..., Measure]] = {
     function.__name__: function
     for function in (
@@ -485,7 +524,8 @@ def from_catalogue(name: str, parameters: Mapping[str, Any]) -> Measure:
     """Make a measure of the catalogue with its parameters.
 
     Raises:
-        RegisterError: There is no such measure, or it has no such parameter, or the parameter is of another type.
+        RegisterError: There is no such measure, or it has no such parameter, or the parameter is of another type or
+            out of range.
 
     Examples:
         >>> from_catalogue("service_level", {"threshold_s": 30, "variant": "SL2"}).about
@@ -499,7 +539,10 @@ def from_catalogue(name: str, parameters: Mapping[str, Any]) -> Measure:
             options = nearest(key, list(known)) if known else "It takes none"
             raise RegisterError(f"measure {name!r} has no parameter {key!r}", remedy=options)
         wanted = type(known[key].default)
-        if type(value) is not wanted:
-            words = {"int": "a whole number", "str": "a text"}[wanted.__name__]
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            words = {int: "a whole number", str: "a text"}[wanted]
             raise RegisterError(f"parameter {key!r} of measure {name!r} must be {words}")
-    return CATALOGUE[name](**parameters)
+        least, most = PARAMETER_RANGES.get(key, (None, None))
+        if least is not None and not least <= value <= most:
+            raise RegisterError(f"parameter {key!r} of measure {name!r} must be {least} to {most}")
+    return CATALOGUE[name](**{key: type(known[key].default)(value) for key, value in parameters.items()})

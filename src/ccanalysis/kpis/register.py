@@ -6,10 +6,11 @@ experimental, and each period is judged by the target in force then.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,18 @@ from ccanalysis.kpis import expressions
 from ccanalysis.kpis.measures import Better, Measure, Side, from_catalogue
 from ccanalysis.periods import KINDS, Kind
 
-LEVELS = ("centre", "site", "team", "line_manager", "queue", "channel", "reason", "agent")
+# Level of a unit -> column that names the unit; the centre is the whole.
+LEVEL_COLUMNS: dict[str, str | None] = {
+    "centre": None,
+    "site": "site",
+    "team": "team",
+    "line_manager": "line_manager",
+    "queue": "queue",
+    "channel": "channel",
+    "reason": "reason",
+    "agent": "agent_id",
+}
+LEVELS = tuple(LEVEL_COLUMNS)
 STATES = ("draft", "consulted", "approved", "retired")
 _KINDS = ("share", "mean", "rate", "ratio")
 _UNITS = ("share", "s", "per_1000", "points", "count")
@@ -37,6 +49,14 @@ _REQUIRED = (
     "action_after_review",
 )
 _OPTIONAL = ("objective", "population", "better", "targets", "rebase", "review_on", "source_requirement", "weight")
+_TARGET = ("from", "team", "individual", "tolerance", "levels")
+_TOLERANCE = ("absolute", "relative")
+_APPROVAL = ("state", "by", "on", "until", "consulted")
+_REBASE = ("on", "why")
+_OWN = ("kind", "unit", "about", "numerator", "denominator", "source", "table")
+_SIDE = ("table", "where", "sum", "count", "scale")
+_MOST_SCALE = 1_000_000
+VERSION = 1
 
 Bound = float | tuple[float, float]
 
@@ -52,6 +72,7 @@ class Target:
         individual: For agents; None where individuals have no target.
         tolerance: How far a value may miss the target and still count as within tolerance, in the same unit.
         levels: The levels that `team` holds for; empty means all but agents.
+        individual_tolerance: The tolerance of agents, where it is another; a relative one is relative to their target.
     """
 
     since: date
@@ -59,6 +80,12 @@ class Target:
     individual: Bound | None
     tolerance: float = 0.0
     levels: tuple[str, ...] = ()
+    individual_tolerance: float | None = None
+
+    def tolerance_at(self, level: str) -> float:
+        """Return the tolerance of a level."""
+        own = self.individual_tolerance if level == "agent" else None
+        return self.tolerance if own is None else own
 
     def at(self, level: str) -> Bound | None:
         """Return the target of a level."""
@@ -184,6 +211,47 @@ def load(path: Path, tables: Mapping[str, Table]) -> Register:
         RegisterError: It is missing, is not valid YAML, or a field is missing, unknown or cannot be measured; the
             message names file, line, KPI and field.
     """
+    content = _read(path)
+    if not isinstance(content, dict) or not isinstance(content.get("kpis"), list):
+        raise RegisterError("it has no list 'kpis'", remedy="Begin it with kpis: and a list", place=path.name)
+    for key in content:
+        if key not in ("version", "kpis"):
+            raise RegisterError(
+                f"unknown field {key!r}",
+                remedy=nearest(str(key), ["version", "kpis"]),
+                place=place(path, line=_line(content, key)),
+            )
+    if content.get("version", VERSION) != VERSION:
+        raise RegisterError(
+            f"this release reads version {VERSION} of the register, not {content['version']!r}",
+            remedy=f"Write version: {VERSION}",
+            place=place(path, line=_line(content, "version")),
+        )
+    kpis: list[Kpi] = []
+    for number, entry in enumerate(content["kpis"]):
+        line = _line(content["kpis"], number)
+        if not isinstance(entry, dict):
+            raise RegisterError(
+                "an entry of 'kpis' must be a table of fields",
+                remedy="Begin it with - id:",
+                place=place(path, line=line),
+            )
+        kpi = _Entry(path, entry, line or 1, tables).kpi()
+        twin = next((other for other in kpis if other.id == kpi.id), None)
+        if twin:
+            raise RegisterError(
+                f"two KPIs have the id {kpi.id!r}",
+                remedy=f"Rename this one or the one in line {twin.line}",
+                place=place(path, line=line),
+            )
+        kpis.append(kpi)
+    if not kpis:
+        raise RegisterError("it has no KPI", remedy="Add one under kpis:", place=path.name)
+    return Register(tuple(kpis))
+
+
+def _read(path: Path) -> Any:
+    """Read the YAML with the lines of its fields."""
     from ruamel.yaml import YAML, YAMLError  # noqa: PLC0415  only needed here
     from ruamel.yaml.constructor import DuplicateKeyError  # noqa: PLC0415
 
@@ -191,32 +259,33 @@ def load(path: Path, tables: Mapping[str, Table]) -> Register:
         raise RegisterError(f"there is no register {path.name}", remedy="Write one, or take the sample's as a model")
     reader = YAML(typ="rt", pure=True)
     try:
-        content = reader.load(path.read_text(encoding="utf-8"))
+        return reader.load(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise RegisterError("it is not UTF-8", remedy="Save it as UTF-8", place=path.name) from None
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise RegisterError("a field is given twice", remedy="Keep one", place=place(path, line=line)) from None
-    except YAMLError as error:
+        key = re.match(r'found duplicate key "(\w+)"', error.problem or "")
+        problem = f"the field {key[1]!r} is given twice" if key else "a field is given twice"
+        raise RegisterError(problem, remedy="Keep one", place=place(path, line=line)) from None
+    except (YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
-        problem = getattr(error, "problem", None) or "it is not valid YAML"
-        raise RegisterError(f"it cannot be read: {problem}", place=place(path, line=line)) from None
-    if not isinstance(content, dict) or not isinstance(content.get("kpis"), list):
-        raise RegisterError("it has no list 'kpis'", remedy="Begin it with kpis: and a list", place=path.name)
-    for key in content:
-        if key not in ("version", "kpis"):
-            raise RegisterError(f"unknown field {key!r}", remedy="Known are: kpis, version", place=path.name)
-    kpis = []
-    for number, entry in enumerate(content["kpis"]):
-        line = content["kpis"].lc.item(number)[0] + 1
-        if not isinstance(entry, dict):
-            raise RegisterError("an entry of 'kpis' must be a table of fields", place=place(path, line=line))
-        kpi = _Entry(path, entry, line, tables).kpi()
-        if any(other.id == kpi.id for other in kpis):
-            raise RegisterError(f"two KPIs have the id {kpi.id!r}", remedy="Rename one", place=place(path, line=line))
-        kpis.append(kpi)
-    if not kpis:
-        raise RegisterError("it has no KPI", remedy="Add one under kpis:", place=path.name)
-    return Register(tuple(kpis))
+        problem = (getattr(error, "problem", None) or str(error) or "it is not valid YAML").splitlines()[0]
+        raise RegisterError(
+            f"it cannot be read: {problem}",
+            remedy="Compare it with the sample's register",
+            place=place(path, line=line),
+        ) from None
+
+
+def _line(holder: Any, step: str | int) -> int | None:
+    """Return the line of a field or an item, counted from 1; None for one that was merged in from elsewhere."""
+    many = isinstance(holder, list)
+    try:
+        found = holder.lc.item(step) if many else holder.lc.key(step)
+    except (AttributeError, KeyError, IndexError, TypeError):
+        return None
+    return int(found[0]) + 1
 
 
 class _Entry:
@@ -226,53 +295,58 @@ class _Entry:
         self.path, self.entry, self.line, self.tables = path, entry, line, tables
         self.id = str(entry.get("id", "?"))
 
-    def error(self, key: str, problem: str, remedy: str = "") -> RegisterError:
-        line = self.line
-        if key in self.entry and hasattr(self.entry, "lc"):
-            line = self.entry.lc.key(key)[0] + 1
+    def error(self, at: str | tuple[str | int, ...], problem: str, remedy: str = "") -> RegisterError:
+        """Make an error that names the line of a field, as near as the file tells it."""
+        holder, line = self.entry, self.line
+        for step in (at,) if isinstance(at, str) else at:
+            inside = step in holder if isinstance(holder, dict) else isinstance(holder, list) and isinstance(step, int)
+            if not inside:
+                break
+            line, holder = _line(holder, step) or line, holder[step]
         return RegisterError(f"KPI {self.id!r}: {problem}", remedy=remedy, place=place(self.path, line=line))
 
     def text(self, key: str, *, required: bool = False) -> str:
         value = self.entry.get(key, "")
         if not isinstance(value, str) or (required and not value.strip()):
-            raise self.error(key, f"{key!r} must be a text")
+            raise self.error(key, f"{key!r} must be a text" + (" that is not empty" if required else ""))
         return " ".join(value.split())
 
-    def day(self, holder: Mapping[str, Any], key: str, parent: str) -> date | None:
-        value = holder.get(key)
-        if value is not None and not isinstance(value, date):
-            raise self.error(parent, f"{key!r} must be a day", "Write it as 2026-11-30")
+    def day(self, holder: Mapping[str, Any], *at: str | int) -> date | None:
+        value = holder.get(str(at[-1]))
+        if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
+            raise self.error(at, f"{at[-1]!r} must be a day", "Write it as 2026-11-30")
         return value
 
-    def known(self, holder: Mapping[str, Any], known: tuple[str, ...], parent: str) -> None:
+    def number(self, value: Any) -> float | None:
+        """Return a finite number, or None where the value is something else."""
+        usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        return float(value) if usable else None
+
+    def known(self, holder: Mapping[str, Any], known: tuple[str, ...], *at: str | int) -> None:
         for key in holder:
             if key not in known:
-                raise self.error(
-                    parent if parent in self.entry else key, f"unknown field {key!r}", nearest(str(key), list(known))
-                )
+                raise self.error((*at, key), f"unknown field {key!r}", nearest(str(key), list(known)))
 
     def kpi(self) -> Kpi:
-        self.known(self.entry, (*_REQUIRED, *_OPTIONAL), "")
+        self.known(self.entry, (*_REQUIRED, *_OPTIONAL))
         for key in _REQUIRED:
             if key not in self.entry:
                 raise self.error(key, f"the field {key!r} is missing", f"Add {key}: to it")
-        if not _ID.fullmatch(self.id):
-            raise self.error("id", "'id' must be lower-case letters, digits and underscores")
+        if not isinstance(self.entry["id"], str) or not _ID.fullmatch(self.id):
+            raise self.error(
+                "id", "'id' must be lower-case letters, digits and underscores", "Write for example service_level"
+            )
         measure = self.measure()
-        better = self.entry.get("better", measure.better)
-        if better not in ("up", "down", "within"):
-            raise self.error("better", f"'better' is {better!r}, which is not one of up, down, within")
-        frequency = self.entry["frequency"]
-        if frequency not in KINDS:
-            raise self.error("frequency", f"'frequency' is {frequency!r}, which is not one of {', '.join(KINDS)}")
-        levels = self.levels()
+        better = self.choice("better", ("up", "down", "within"), measure.better)
+        levels = self.levels(measure)
         minimum = self.entry["minimum_n"]
         if not isinstance(minimum, int) or isinstance(minimum, bool) or minimum < 1:
             raise self.error("minimum_n", "'minimum_n' must be a whole number of at least 1")
         weight = self.entry.get("weight")
-        if weight is not None and not isinstance(weight, (int, float)):
-            raise self.error("weight", "'weight' must be a number")
+        if weight is not None and (self.number(weight) is None or weight < 0):
+            raise self.error("weight", "'weight' must be a number of at least 0")
         population = self.text("population")
+        population_columns = self.population(population, measure)
         return Kpi(
             id=self.id,
             name=self.text("name", required=True),
@@ -280,189 +354,283 @@ class _Entry:
             objective=self.text("objective"),
             measure=measure,
             population=population,
-            population_columns=self.population(population, measure),
+            population_columns=population_columns,
             better=better,
             levels=levels,
-            targets=self.targets(better),
-            frequency=frequency,
+            targets=self.targets(better, measure.unit),
+            frequency=self.choice("frequency", KINDS),
             minimum_n=minimum,
             owner=self.text("owner", required=True),
             approval=self.approval(),
             action_after_review=self.text("action_after_review", required=True),
-            review_on=self.day(self.entry, "review_on", "review_on"),
+            review_on=self.day(self.entry, "review_on"),
             rebase=self.rebase(),
             source_requirement=self.text("source_requirement"),
-            weight=weight,
+            weight=None if weight is None else float(weight),
             line=self.line,
-            columns=self.columns(measure, population),
+            columns=self.columns(measure, population_columns),
         )
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> Any:
+        value = self.entry.get(key, default)
+        if value not in allowed:
+            raise self.error(key, f"{key!r} is {value!r}, which is not one of {', '.join(allowed)}")
+        return value
 
     def measure(self) -> Measure:
         spec = self.entry["measure"]
         if isinstance(spec, str):
             spec = {"name": spec}
         if not isinstance(spec, dict):
-            raise self.error("measure", "'measure' must be a name or a table of fields")
+            raise self.error("measure", "'measure' must be a name or a table of fields", "Write for example aht")
+        if "name" not in spec:
+            return self.own_measure(spec)
+        parameters = {key: value for key, value in spec.items() if key != "name"}
         try:
-            if "name" in spec:
-                return self._checked(from_catalogue(str(spec["name"]), {k: v for k, v in spec.items() if k != "name"}))
-            return self._checked(self.own_measure(spec))
-        except ExpressionError as error:
+            measure = from_catalogue(str(spec["name"]), parameters)
+            for side in (measure.numerator, measure.denominator):
+                side.checked(self.tables)
+        except (RegisterError, ExpressionError) as error:
             raise self.error("measure", error.problem, error.remedy) from None
-        except RegisterError as error:
-            if error.place:
-                raise
-            raise self.error("measure", error.problem, error.remedy) from None
-
-    def _checked(self, measure: Measure) -> Measure:
-        for side in (measure.numerator, measure.denominator):
-            where, _ = side.checked(self.tables)
-            if not where.condition:
-                raise ExpressionError(f"{where.text!r} is not a condition", remedy="Write for example wait_s <= 20")
         return measure
 
     def own_measure(self, spec: Mapping[str, Any]) -> Measure:
-        self.known(spec, ("kind", "unit", "about", "numerator", "denominator", "source", "table"), "measure")
+        self.known(spec, _OWN, "measure")
         kind, unit = spec.get("kind", "share"), spec.get("unit", "share")
-        if kind not in _KINDS:
-            raise RegisterError(f"'kind' is {kind!r}, which is not one of {', '.join(_KINDS)}")
-        if unit not in _UNITS:
-            raise RegisterError(f"'unit' is {unit!r}, which is not one of {', '.join(_UNITS)}")
-        sides = [self.side(spec, role) for role in ("numerator", "denominator")]
+        for key, value, allowed in (("kind", kind, _KINDS), ("unit", unit, _UNITS)):
+            if value not in allowed:
+                raise self.error(("measure", key), f"{key!r} is {value!r}, which is not one of {', '.join(allowed)}")
+        for key in ("about", "source"):
+            if not isinstance(spec.get(key, ""), str):
+                raise self.error(("measure", key), f"{key!r} must be a text")
+        above, below = (self.side(spec, role) for role in ("numerator", "denominator"))
+        self.coherent(kind, unit, above, below)
         return Measure(
             key=self.id,
-            about=" ".join(str(spec.get("about", self.entry["name"])).split()),
+            about=" ".join((spec.get("about") or str(self.entry["name"])).split()),
             kind=kind,
             unit=unit,
-            better=self.entry.get("better", "up"),
-            numerator=sides[0],
-            denominator=sides[1],
-            source=str(spec.get("source", "the centre's own definition")),
+            better=self.choice("better", ("up", "down", "within"), "up"),
+            numerator=above,
+            denominator=below,
+            source=spec.get("source") or "the centre's own definition",
         )
 
-    def side(self, spec: Mapping[str, Any], role: str) -> Side:
-        part = spec.get(role)
-        if not isinstance(part, dict):
-            raise RegisterError(
-                f"a measure of one's own needs {role!r} as a table", remedy=f"Write {role}: {{sum: n_answered}}"
+    def coherent(self, kind: str, unit: str, above: Side, below: Side) -> None:
+        """Refuse a kind whose interval the two sides cannot give."""
+        counts = all(not side.of or side.table == "intervals" for side in (above, below))
+        if kind == "share" and (unit != "share" or not counts or above.table != below.table):
+            raise self.error(
+                "measure",
+                "a share counts rows of the rows of one table, in the unit share",
+                "Count on both sides, or write kind: ratio",
             )
-        self.known(part, ("table", "where", "sum", "count", "scale"), "measure")
-        table = str(part.get("table", spec.get("table", "contacts")))
-        if table not in self.tables:
-            raise RegisterError(f"there is no contract table {table!r}", remedy=nearest(table, list(self.tables)))
-        where = str(part.get("count", part.get("where", "true")))
-        return Side(table=table, where=where, of=str(part.get("sum", "")), scale=int(part.get("scale", 1)))
+        if kind == "rate" and not counts:
+            raise self.error("measure", "a rate counts rows on both sides", "Count, or write kind: ratio")
+        if kind == "mean" and (not above.of or below.of or above.table != below.table):
+            raise self.error(
+                "measure",
+                "a mean sums an expression over rows that it counts, in one table",
+                "Sum above and count below, or write kind: ratio",
+            )
 
-    def levels(self) -> tuple[str, ...]:
+    def side(self, spec: Mapping[str, Any], role: str) -> Side:
+        part, at = spec.get(role), ("measure", role)
+        if not isinstance(part, dict):
+            raise self.error(
+                at, f"a measure of one's own needs {role!r} as a table", f"Write {role}: {{sum: n_answered}}"
+            )
+        self.known(part, _SIDE, *at)
+        table = part.get("table", spec.get("table", "contacts"))
+        if table not in self.tables:
+            raise self.error(at, f"there is no contract table {table!r}", nearest(str(table), list(self.tables)))
+        if "count" in part and ("where" in part or "sum" in part):
+            raise self.error(
+                at, f"{role!r} has 'count' beside 'where' or 'sum'", "Write count: CONDITION, or sum: and where:"
+            )
+        scale = part.get("scale", 1)
+        whole = isinstance(scale, int) and not isinstance(scale, bool) and 1 <= scale <= _MOST_SCALE
+        if not whole or ("scale" in part and "sum" not in part):
+            raise self.error((*at, "scale"), f"'scale' must be a whole number from 1 to {_MOST_SCALE:,} beside 'sum'")
+        where: Any = part.get("count", part.get("where", "true"))
+        where = str(where).lower() if isinstance(where, bool) else where
+        side = Side(table=table, where=where, of=part.get("sum", ""), scale=int(scale))
+        try:
+            side.checked(self.tables)
+        except ExpressionError as error:
+            raise self.error(at, error.problem, error.remedy) from None
+        return side
+
+    def levels(self, measure: Measure) -> tuple[str, ...]:
         levels = self.entry["levels"]
         if not isinstance(levels, list) or not levels:
             raise self.error("levels", "'levels' must be a list", "Write for example [centre, team]")
         for level in levels:
             if level not in LEVELS:
-                raise self.error("levels", f"there is no level {level!r}", nearest(str(level), list(LEVELS)))
+                raise self.error("levels", f"there is no level {level!r}", nearest(str(level), LEVELS))
+            column = LEVEL_COLUMNS[level]
+            for table in measure.tables:
+                if column is not None and column not in self.tables[table]:
+                    raise self.error(
+                        "levels",
+                        f"level {level!r} needs the column {column!r}, which table {table!r} does not have",
+                        "Take it out of the levels",
+                    )
         return tuple(level for level in LEVELS if level in levels)
 
     def population(self, text: str, measure: Measure) -> tuple[str, ...]:
+        """Check that the condition can be asked of every table that the measure reads."""
         if not text:
             return ()
-        try:
-            parsed = expressions.parse(text, self.tables[measure.denominator.table])
-        except ExpressionError as error:
-            raise self.error("population", error.problem, error.remedy) from None
-        if not parsed.condition:
-            raise self.error("population", f"{text!r} is not a condition", "Write for example channel = 'voice'")
-        return parsed.columns
+        columns: tuple[str, ...] = ()
+        for table in measure.tables:
+            try:
+                parsed = expressions.parse(text, self.tables[table])
+            except ExpressionError as error:
+                raise self.error("population", error.problem, error.remedy) from None
+            if not parsed.condition:
+                raise self.error("population", f"{text!r} is not a condition", "Write for example channel = 'voice'")
+            columns = parsed.columns
+        return columns
 
-    def columns(self, measure: Measure, population: str) -> tuple[str, ...]:
-        names = set()
+    def columns(self, measure: Measure, population: tuple[str, ...]) -> tuple[str, ...]:
+        names = set(population)
         for side in (measure.numerator, measure.denominator):
             names |= set(side.columns(self.tables))
-        return tuple(sorted(names | set(self.population(population, measure))))
+        return tuple(sorted(names))
 
-    def targets(self, better: Better) -> tuple[Target, ...]:
+    def targets(self, better: Better, unit: str) -> tuple[Target, ...]:
         listed = self.entry.get("targets", [])
         if not isinstance(listed, list):
             raise self.error("targets", "'targets' must be a list", "Write - {from: 2026-01-01, team: 0.8}")
-        targets = []
-        for item in listed:
-            if not isinstance(item, dict):
-                raise self.error("targets", "a target must be a table", "Write - {from: 2026-01-01, team: 0.8}")
-            self.known(item, ("from", "team", "individual", "tolerance", "levels"), "targets")
-            since = self.day(item, "from", "targets")
-            if since is None:
-                raise self.error("targets", "a target has no 'from'", "Say from which day on it holds")
-            team = self.bound(item.get("team"), better, "team")
-            targets.append(
-                Target(
-                    since=since,
-                    team=team,
-                    individual=self.bound(item.get("individual"), better, "individual"),
-                    tolerance=self.tolerance(item.get("tolerance"), team),
-                    levels=self.target_levels(item),
+        targets: list[Target] = []
+        for number, item in enumerate(listed):
+            target = self.target(item, better, unit, ("targets", number))
+            if any(other.since == target.since for other in targets):
+                raise self.error(
+                    ("targets", number), f"two targets hold from {target.since.isoformat()} on", "Keep one"
                 )
-            )
+            targets.append(target)
         return tuple(sorted(targets, key=lambda target: target.since))
 
-    def target_levels(self, item: Mapping[str, Any]) -> tuple[str, ...]:
-        levels = item.get("levels", [])
-        for level in levels if isinstance(levels, list) else [levels]:
-            if level not in LEVELS[:-1]:
-                raise self.error("targets", f"there is no level {level!r}", nearest(str(level), list(LEVELS[:-1])))
-        return tuple(levels)
+    def target(self, item: Any, better: Better, unit: str, at: tuple[str | int, ...]) -> Target:
+        if not isinstance(item, dict):
+            raise self.error(at, "a target must be a table", "Write - {from: 2026-01-01, team: 0.8}")
+        self.known(item, _TARGET, *at)
+        since = self.day(item, *at, "from")
+        if since is None:
+            raise self.error(at, "a target has no 'from'", "Say from which day on it holds")
+        if "team" not in item and "individual" not in item:
+            raise self.error(at, "a target has neither 'team' nor 'individual'", "Write team: null to end one")
+        team, individual = (self.bound(item.get(key), better, unit, (*at, key)) for key in ("team", "individual"))
+        given, there = item.get("tolerance"), (*at, "tolerance")
+        return Target(
+            since=since,
+            team=team,
+            individual=individual,
+            tolerance=self.tolerance(given, team, unit, there),
+            individual_tolerance=self.tolerance(given, individual, unit, there),
+            levels=self.target_levels(item, at),
+        )
 
-    def bound(self, value: Any, better: Better, key: str) -> Bound | None:
+    def target_levels(self, item: Mapping[str, Any], at: tuple[str | int, ...]) -> tuple[str, ...]:
+        levels = item.get("levels", [])
+        if not isinstance(levels, list):
+            raise self.error((*at, "levels"), "'levels' of a target must be a list", "Write for example [centre, team]")
+        for level in levels:
+            if level not in LEVELS[:-1]:
+                raise self.error(
+                    (*at, "levels"),
+                    f"there is no such level {level!r} for a team's target",
+                    nearest(str(level), LEVELS[:-1]),
+                )
+        return tuple(str(level) for level in levels)
+
+    def bound(self, value: Any, better: Better, unit: str, at: tuple[str | int, ...]) -> Bound | None:
         if value is None:
             return None
         if better == "within":
-            pair = isinstance(value, list) and len(value) == 2
-            if not pair or not all(isinstance(v, (int, float)) for v in value) or value[0] >= value[1]:
-                raise self.error("targets", f"the target {key!r} must be a band", "Write for example [360, 480]")
-            return float(value[0]), float(value[1])
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.error("targets", f"the target {key!r} must be a number", "Write shares as 0.8, times in seconds")
-        return float(value)
+            pair = value if isinstance(value, list) and len(value) == 2 else [None, None]
+            low, high = (self.within_unit(end, unit, at) for end in pair)
+            if low is None or high is None or low >= high:
+                raise self.error(
+                    at, f"the target {at[-1]!r} must be a band", "Write for example [360, 480], or set better: down"
+                )
+            return low, high
+        found = self.within_unit(value, unit, at)
+        if found is None:
+            raise self.error(at, f"the target {at[-1]!r} must be a number", "Write shares as 0.8, times in seconds")
+        return found
 
-    def tolerance(self, value: Any, team: Bound | None) -> float:
+    def within_unit(self, value: Any, unit: str, at: tuple[str | int, ...]) -> float | None:
+        """Return a number that the unit can have."""
+        number = self.number(value)
+        if number is not None and unit == "share" and not 0 <= number <= 1:
+            raise self.error(at, f"the target {at[-1]!r} is a share, 0 to 1", f"Write {number / 100:g} for {number:g}%")
+        if number is not None and unit != "points" and number < 0:
+            raise self.error(at, f"the target {at[-1]!r} must be at least 0")
+        return number
+
+    def tolerance(self, value: Any, target: Bound | None, unit: str, at: tuple[str | int, ...]) -> float:
         if value is None:
             return 0.0
+        relative = False
         if isinstance(value, dict):
-            self.known(value, ("absolute", "relative"), "targets")
-            if "relative" in value:
-                size = max(team) if isinstance(team, tuple) else (team or 0.0)
-                return abs(float(value["relative"]) * size)
-            value = value.get("absolute")
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            self.known(value, _TOLERANCE, *at)
+            if len(value) != 1:
+                raise self.error(
+                    at, "'tolerance' is absolute or relative", "Write {absolute: 0.02} or {relative: 0.05}"
+                )
+            relative = "relative" in value
+            value = next(iter(value.values()))
+        size = self.number(value)
+        if size is None or size < 0:
             raise self.error(
-                "targets", "'tolerance' must be a number of at least 0", "Write {absolute: 0.02} or {relative: 0.05}"
+                at, "'tolerance' must be a number of at least 0", "Write {absolute: 0.02} or {relative: 0.05}"
             )
-        return float(value)
+        if size >= 1 and (relative or unit == "share"):
+            raise self.error(at, "'tolerance' must be below 1", f"Write {size / 100:g} for {size:g}%")
+        if relative:
+            return size * abs(max(target) if isinstance(target, tuple) else (target or 0.0))
+        return size
 
     def approval(self) -> Approval:
         given = self.entry["approval"]
         if not isinstance(given, dict):
             raise self.error("approval", "'approval' must be a table", "Write {state: draft}")
-        self.known(given, ("state", "by", "on", "until", "consulted"), "approval")
-        if given.get("state") not in STATES:
+        self.known(given, _APPROVAL, "approval")
+        state = given.get("state")
+        if state not in STATES:
             raise self.error(
-                "approval", f"the state {given.get('state')!r} is not one of {', '.join(STATES)}", "Begin with draft"
+                ("approval", "state"), f"the state {state!r} is not one of {', '.join(STATES)}", "Begin with draft"
             )
-        if given["state"] == "approved" and not given.get("by"):
+        by, consulted = given.get("by", ""), given.get("consulted", [])
+        on, until = self.day(given, "approval", "on"), self.day(given, "approval", "until")
+        if not isinstance(by, str):
+            raise self.error(("approval", "by"), "'by' must be a text")
+        if not isinstance(consulted, list) or not all(isinstance(name, str) for name in consulted):
+            raise self.error(
+                ("approval", "consulted"), "'consulted' must be a list of texts", "Write [Team managers, Planning]"
+            )
+        if state == "approved" and not by.strip():
             raise self.error("approval", "an approved KPI must say who approved it", "Add by: and on:")
+        if on and until and until < on:
+            raise self.error(("approval", "until"), "the approval ends before it begins", "Correct on: or until:")
         return Approval(
-            state=given["state"],
-            by=str(given.get("by", "")),
-            on=self.day(given, "on", "approval"),
-            until=self.day(given, "until", "approval"),
-            consulted=tuple(str(name) for name in given.get("consulted", [])),
+            state=state, by=" ".join(by.split()), on=on, until=until, consulted=tuple(str(name) for name in consulted)
         )
 
     def rebase(self) -> tuple[tuple[date, str], ...]:
         listed = self.entry.get("rebase", [])
         steps = []
-        for item in listed if isinstance(listed, list) else [None]:
-            if not isinstance(item, dict) or set(item) != {"on", "why"} or not isinstance(item["on"], date):
+        for number, item in enumerate(listed if isinstance(listed, list) else [None]):
+            usable = isinstance(item, dict) and set(item) == set(_REBASE) and isinstance(item["why"], str)
+            day = self.day(item, "rebase", number, "on") if usable else None
+            if day is None:
                 raise self.error(
-                    "rebase", "each step of 'rebase' needs a day and a reason", "Write {on: 2026-01-01, why: ..}"
+                    ("rebase", number),
+                    "each step of 'rebase' needs a day and a reason",
+                    "Write {on: 2026-01-01, why: new rota}",
                 )
-            steps.append((item["on"], str(item["why"])))
+            steps.append((day, " ".join(item["why"].split())))
         return tuple(sorted(steps))
