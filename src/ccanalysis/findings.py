@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ccanalysis import text
+from ccanalysis import text, verdicts
 from ccanalysis.kpis.register import Kpi
 from ccanalysis.periods import Period
 from ccanalysis.statistics import comparison, shrinkage
@@ -53,21 +53,22 @@ COLUMNS = [
 _KINDS = ("data", "improve", "system", "worsening", "recognise", "changed", "development", "review_target")
 
 
-def findings(verdicts: pd.DataFrame, kpis: Sequence[Kpi], period: Period) -> pd.DataFrame:
+def findings(judged: pd.DataFrame, kpis: Sequence[Kpi], period: Period) -> pd.DataFrame:
     """Order what follows from the verdicts of one period by certainty and effect.
 
     Args:
-        verdicts: What `verdicts.judge` returned for the period.
+        judged: What `verdicts.judge` returned for the period.
         kpis: The KPIs.
         period: The period.
 
     Returns:
         One row per finding with the columns `COLUMNS`. `tier` is `act`, `watch` or `note`; `impact` is the shrunken
-        gap times the volume, in contacts, seconds or events; `effect` is the same in contacts' worth, by which rows
-        of one tier are ordered. `comparisons` says how many units were compared.
+        gap times the volume, in contacts, seconds or events; `effect` is the same in contacts' worth. Rows of one tier
+        stand in the order of the register, the centre's own priorities, and within a KPI by effect: two KPIs have no
+        common currency. `comparisons` says how many units were compared.
     """
     rows: list[dict[str, Any]] = []
-    judged = verdicts[~verdicts["experimental"]] if len(verdicts) else verdicts
+    judged = judged[~judged["experimental"]] if len(judged) else judged
     for kpi in kpis:
         own = judged[judged["kpi"] == kpi.id] if len(judged) else judged
         if own.empty:
@@ -79,9 +80,12 @@ def findings(verdicts: pd.DataFrame, kpis: Sequence[Kpi], period: Period) -> pd.
         rows += _targets(own, kpi, period)
     frame = pd.DataFrame(rows, columns=COLUMNS)
     order = {"act": 0, "watch": 1, "note": 2}
-    frame["_tier"], frame["_kind"] = frame["tier"].map(order), frame["kind"].map(_KINDS.index)
-    frame = frame.sort_values(["_tier", "_kind", "effect", "kpi", "unit"], ascending=[True, True, False, True, True])
-    return frame.drop(columns=["_tier", "_kind"]).reset_index(drop=True)
+    position = {kpi.id: number for number, kpi in enumerate(kpis)}
+    frame = frame.assign(
+        _tier=frame["tier"].map(order), _kind=frame["kind"].map(_KINDS.index), _kpi=frame["kpi"].map(position)
+    )
+    frame = frame.sort_values(["_tier", "_kind", "_kpi", "effect", "unit"], ascending=[True, True, True, False, True])
+    return frame.drop(columns=["_tier", "_kind", "_kpi"]).reset_index(drop=True)
 
 
 def changes(verdicts: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
@@ -101,13 +105,14 @@ def changes(verdicts: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
 def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
     """Add p- and q-values against the target and gaps shrunken to peers, level by level."""
     parts = []
-    for _, group in own.groupby("level", sort=False):
+    for level, group in own.groupby("level", sort=False):
         part = group.copy()
+        evidence = _pooled(part, kpi) if level == "agent" else part
         usable = ~part["status"].isin(["not_judged", "no_target"]) & part["value"].notna()
-        part["p_value"] = np.where(usable, _p_values(part, kpi), np.nan)
+        part["p_value"] = np.where(usable, _p_values(evidence, kpi), np.nan)
         part["q_value"] = comparison.benjamini_hochberg(part["p_value"].to_numpy())
         part["comparisons"] = int(usable.sum())
-        shrunk, low, reliability = _shrunken(part, kpi, usable.to_numpy())
+        shrunk, low, reliability = _shrunken(evidence, kpi, usable.to_numpy())
         part["shrunk"], part["reliability"] = shrunk, reliability
         part["gap"] = shortfall(part["value"], part["target"], part["target_high"], kpi.better)
         part["gap_shrunk"] = shortfall(shrunk, part["target"], part["target_high"], kpi.better)
@@ -118,6 +123,15 @@ def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
         part["effect"] = part["impact"] / size if kpi.measure.unit == "s" else part["impact"]
         parts.append(part)
     return pd.concat(parts)
+
+
+def _pooled(part: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
+    """Weigh people by their last periods together: one period of one person is too few cases to say anything."""
+    sums = {name: part[f"pooled_{name}"].to_numpy(dtype=float) for name in ("numerator", "denominator", "n", "squares")}
+    low, high = verdicts.interval(kpi, sums["numerator"], sums["denominator"], n=sums["n"], squares=sums["squares"])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = sums["numerator"] / sums["denominator"] * kpi.measure.factor
+    return part.assign(**sums, value=value, ci_low=low, ci_high=high)
 
 
 def _p_values(part: pd.DataFrame, kpi: Kpi) -> np.ndarray:
@@ -211,6 +225,10 @@ def _improvements(compared: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict
             tier = "act" if certain and told_apart else "watch"
             kind = "development" if level == "agent" else "improve"
             sentence = text.verdict(row, period=period.short)
+            if level == "agent" and row["pooled_periods"] > 1:
+                sentence += (
+                    f" It rests on {row['pooled_periods']} periods together, {text.number(row['pooled_n'])} cases."
+                )
             if tier == "watch":
                 sentence += f" Among {row['comparisons']} comparisons, though, one like it can come about by chance."
             rows.append(_finding(row, kind, tier, sentence, kpi.action_after_review))

@@ -6,7 +6,7 @@ enough data, and how far the data can be believed. `docs/explanation/verdicts.md
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ccanalysis import text
-from ccanalysis.kpis.components import Components
+from ccanalysis.kpis.components import CENTRE, Components
 from ccanalysis.kpis.register import Kpi
 from ccanalysis.periods import Period
 from ccanalysis.statistics import intervals, spc
@@ -25,6 +25,10 @@ FULL_BASELINE = 13
 SHORT_BASELINE = 10
 # Lag-1 autocorrelation above which the limits of an XmR chart are too narrow.
 HIGH_AUTOCORRELATION = 0.3
+# How many periods the evidence on a person is pooled over: a quarter of weeks.
+POOLED_PERIODS = 13
+_SUMS = ("numerator", "denominator", "n", "squares")
+POOLED = (*(f"pooled_{name}" for name in _SUMS), "pooled_periods")
 _Z95 = 1.959963985
 _D2 = 1.128
 _EPSILON = 1e-9
@@ -37,6 +41,7 @@ SERIES_COLUMNS = [
     "numerator",
     "denominator",
     "n",
+    "squares",
     "value",
     "ci_low",
     "ci_high",
@@ -114,27 +119,44 @@ def _add_values(grid: pd.DataFrame, kpi: Kpi, histograms: pd.DataFrame, starts: 
     with np.errstate(invalid="ignore", divide="ignore"):
         grid["value"] = above / below * kpi.measure.factor
     grid["n"] = grid["n"].astype(float)
-    kind = kpi.measure.kind
-    low = high = np.full(len(grid), np.nan)
-    if kind == "share":
-        possible = (above >= 0) & (above <= below)
-        around = intervals.wilson(np.where(possible, above, np.nan), np.where(possible, below, np.nan))
-        low, high = np.asarray(around.low), np.asarray(around.high)
-    elif kind == "mean":
-        around = intervals.mean_from_sums(above, grid["squares"].to_numpy(dtype=float), grid["n"].to_numpy())
-        low, high = (
-            np.maximum(np.asarray(around.low) * kpi.measure.factor, 0),
-            np.asarray(around.high) * kpi.measure.factor,
-        )
-    elif kind == "rate":
-        around = intervals.byar(above, below)
-        low, high = np.asarray(around.low) * kpi.measure.factor, np.asarray(around.high) * kpi.measure.factor
-    elif kind == "percentile":
+    if kpi.measure.kind == "percentile":
         found = _percentiles(histograms[histograms["kpi"] == kpi.id], kpi.measure.quantile or 0.5, starts)
         joined = grid[["level", "unit", "period"]].merge(found, how="left", on=["level", "unit", "period"])
         grid["value"] = joined["value"].to_numpy()
         low, high = joined["low"].to_numpy(), joined["high"].to_numpy()
+    else:
+        low, high = interval(kpi, above, below, n=grid["n"].to_numpy(), squares=grid["squares"].to_numpy(dtype=float))
     grid["ci_low"], grid["ci_high"] = low, high
+
+
+def interval(
+    kpi: Kpi, above: np.ndarray, below: np.ndarray, *, n: np.ndarray, squares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 95 % interval of each ratio by the kind of the measure, in the unit of the KPI.
+
+    Args:
+        kpi: The KPI.
+        above: Sums above the line.
+        below: Sums below it.
+        n: Cases.
+        squares: Sums of squares, for means.
+
+    Returns:
+        Low and high ends; NaN where the sums alone give none (ratios of sums, percentiles).
+    """
+    kind, factor = kpi.measure.kind, kpi.measure.factor
+    if kind == "share":
+        possible = (above >= 0) & (above <= below)
+        around = intervals.wilson(np.where(possible, above, np.nan), np.where(possible, below, np.nan))
+        return np.asarray(around.low), np.asarray(around.high)
+    if kind == "mean":
+        around = intervals.mean_from_sums(above, squares, n)
+        return np.maximum(np.asarray(around.low) * factor, 0), np.asarray(around.high) * factor
+    if kind == "rate":
+        around = intervals.byar(above, below)
+        return np.asarray(around.low) * factor, np.asarray(around.high) * factor
+    nothing = np.full(len(above), np.nan)
+    return nothing, nothing
 
 
 def _percentiles(histogram: pd.DataFrame, share: float, starts: dict[date, str]) -> pd.DataFrame:
@@ -245,7 +267,8 @@ def judge(
 
 def _gate_reasons(ratings: pd.DataFrame, period: Period) -> dict[tuple[str, str, str], tuple[str, ...]]:
     now = ratings[ratings["period"] == period.label]
-    keys = zip(now["kpi"], now["level"], now["unit"], strict=True)
+    units = now["unit"].mask(now["level"] == CENTRE, CENTRE)  # the gate gives the whole centre no unit
+    keys = zip(now["kpi"], now["level"], units, strict=True)
     return dict(zip(keys, (tuple(reasons) for reasons in now["reasons"]), strict=True))
 
 
@@ -261,7 +284,8 @@ def _verdicts(
         level, unit = row["level"], row["unit"]
         past = {name: column[number].item() for name, column in history.items()}
         baseline = past["baseline"]
-        reasons = list(gate.get((kpi.id, level, unit)) or gate.get((kpi.id, "centre", "centre")) or ())
+        whole = gate.get((kpi.id, CENTRE, CENTRE), ())
+        reasons = list(gate.get((kpi.id, level, unit), whole))
         if experimental:
             reasons.append("experimental: the KPI is not approved for this period")
         if baseline >= FULL_BASELINE and past["autocorrelation"] > HIGH_AUTOCORRELATION:
@@ -288,6 +312,7 @@ def _verdicts(
                 "better": kpi.better,
                 "n_baseline": baseline,
                 "previous": past["previous"],
+                **{name: past[name] for name in POOLED},
                 "experimental": experimental,
             }
         )
@@ -313,9 +338,17 @@ def _history(kpi: Kpi, own: pd.DataFrame) -> dict[str, np.ndarray]:
     return {
         "baseline": same.sum(axis=1),
         "hit_rate": hit_rate,
+        **_pooled(table, used),
         "previous": value[:, -2] if periods > 1 else np.full(len(value), np.nan),
         "autocorrelation": np.array([np.nan_to_num(spc.autocorrelation(line)) for line in kept]),
     }
+
+
+def _pooled(table: Callable[[str], np.ndarray], used: np.ndarray) -> dict[str, np.ndarray]:
+    """Sum both sides over the last usable periods of each unit; single weeks of a person are too few cases."""
+    recent = used & (np.cumsum(used[:, ::-1], axis=1)[:, ::-1] <= POOLED_PERIODS)
+    sums = {f"pooled_{name}": np.where(recent, table(name).astype(float), 0.0).sum(axis=1) for name in _SUMS}
+    return {**sums, "pooled_periods": recent.sum(axis=1)}
 
 
 def _variation(latest: Mapping[str, Any], baseline: int) -> tuple[str, str]:

@@ -841,14 +841,14 @@ def calendar(plan: Plan) -> Export:
 
 ACTIONS = """
 id|decided|starts|what|owner|kpi|level|unit|expected|state
-ACT-01|17|16|Post refunds daily instead of weekly|Finance|complaints_per_1000|centre||-4|done
-ACT-02|18|17|Coach four agents of Aire on tone|Aire|quality_score|team|Aire|0.05|done
+ACT-01|17|16|Post refunds daily instead of weekly|Finance|complaints|centre||-4|done
+ACT-02|18|17|Coach four agents of Aire on tone|Aire|qa_score|team|Aire|0.05|done
 ACT-03|14|12|Route by the queue of the last contact|Planning|transfer_rate|centre||-0.04|done
-ACT-04|13|12|Coach all of Calder on call structure|Calder|quality_score|team|Calder|0.08|done
+ACT-04|13|12|Coach all of Calder on call structure|Calder|qa_score|team|Calder|0.08|done
 ACT-05|9|8|Answer templates and search at Taff|Taff|aht_voice|team|Taff|-40|running
 ACT-06|7|6|Move breaks at Ely away from late morning|Ely|service_level|team|Ely|0.05|running
 ACT-07|2|-2|Listen to Technical calls at Aire|Aire|aht_voice|team|Aire|-30|planned
-ACT-08|20||Ask for answers to surveys in Welsh|Planning|survey_response|site|Cardiff|0.02|dropped
+ACT-08|20||Ask for answers to surveys in Welsh|Planning|csat|site|Cardiff|0.02|dropped
 """
 
 
