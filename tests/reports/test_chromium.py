@@ -27,7 +27,9 @@ def opened(browser):
         )
         contexts.append(context)
         shown = context.new_page()
-        shown.asked, shown.said = [], []
+        shown.asked, shown.said, shown.failed, shown.answered = [], [], [], []
+        shown.on("requestfailed", lambda request: shown.failed.append((request.url, request.failure)))
+        shown.on("response", lambda response: shown.answered.append(response.url))
         shown.on("request", lambda request: shown.asked.append(request.url))
         shown.on("console", lambda message: shown.said.append(message.text))
         shown.on("pageerror", lambda error: shown.said.append(str(error)))
@@ -255,4 +257,5 @@ def test_the_policy_stops_what_escaping_would_have_let_through(pages, opened, tm
     for element in shown.locator("p, a").all():
         element.dispatch_event("mouseover")
     assert shown.evaluate("window.hacked") is None
-    assert [url for url in shown.asked if "attacker" in url and not url.startswith("data:")] == []
+    assert {failure for url, failure in shown.failed if "attacker" in url} == {"csp"}
+    assert [url for url in shown.answered if not url.startswith(("file:", "data:"))] == []

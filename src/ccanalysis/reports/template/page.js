@@ -4,7 +4,7 @@
   const style = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   for (const area of doc.querySelectorAll(".tbl")) {
     const fit = () => {
-      if (area.scrollWidth > area.clientWidth + 1) area.tabIndex = 0;
+      if (area.scrollWidth > area.clientWidth + 1 || area.scrollHeight > area.clientHeight + 1) area.tabIndex = 0;
       else area.removeAttribute("tabindex");
     };
     fit();
