@@ -23,6 +23,8 @@ SETTINGS_FILE = "ccanalysis.toml"
 FORMATS = ("csv", "excel", "parquet")
 UNITS = ("s", "ms", "min", "h", "day", "hh:mm:ss")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LEVELS = ("centre", "site", "team", "line_manager", "queue", "channel", "reason", "agent")
+MOST_PERIODS = 1000
 AUDIENCES = ("analyst", "centre", "team", "line_manager")
 
 Opening = tuple[time, time] | None  # None: closed
@@ -196,11 +198,20 @@ class Workspace:
                 f"the folder {root.name!r} has no {SETTINGS_FILE}",
                 remedy="Give the folder of a workspace with --workspace",
             )
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise SettingsError("it is not UTF-8", remedy="Save it as UTF-8", place=SETTINGS_FILE) from None
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"it is not valid TOML: {error}", place=SETTINGS_FILE) from None
+            problem, _, where = str(error).partition(" (at ")
+            line = re.match(r"line (\d+)", where)
+            raise SettingsError(
+                f"it is not valid TOML: {problem[0].lower()}{problem[1:]}",
+                remedy="Texts stand in quotation marks, and each name is given once",
+                place=place(SETTINGS_FILE, line=int(line[1]) if line else len(text.splitlines()) or 1),
+            ) from None
         return _workspace(root, _Section(content, _Lines(text)))
 
     @property
@@ -261,27 +272,39 @@ class _Lines:
     """Finds the line of a setting, because TOML readers do not keep it."""
 
     def __init__(self, text: str) -> None:
-        self.lines = text.splitlines()
+        self.at: dict[tuple[str | int, ...], int] = {}
+        count: dict[tuple[str | int, ...], int] = {}  # how often a list of tables was begun
+        here: tuple[str | int, ...] = ()
+        for number, line in enumerate(text.splitlines(), start=1):
+            if match := re.match(r"\s*(\[\[?)([^\]]+)\]", line):
+                here = ()
+                *parents, name = self._names(match[2])
+                for part in parents:
+                    here = (*here, part)
+                    here = (*here, count[here] - 1) if here in count else here
+                here = (*here, name)
+                if match[1] == "[[":
+                    count[here] = count.get(here, 0) + 1
+                    here = (*here, count[here] - 1)
+                for length in range(1, len(here) + 1):
+                    self.at.setdefault(here[:length], number)
+            elif match := re.match(
+                r"""\s*((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=""", line
+            ):
+                names = self._names(match[1])
+                for length in range(1, len(names) + 1):
+                    self.at.setdefault((*here, *names[:length]), number)
+
+    @staticmethod
+    def _names(text: str) -> list[str]:
+        return [part.strip("\"'") for part in re.findall(r"""\"[^\"]*\"|'[^']*'|[\w-]+""", text)]
 
     def find(self, path: tuple[str | int, ...]) -> int:
-        """Return the line of a key given as names and positions, or of the nearest heading above it."""
-        heading, seen, best = ".".join(p for p in path[:-1] if isinstance(p, str)), -1, 1
-        wanted = next((p for p in path if isinstance(p, int)), 0)
-        key = next((p for p in reversed(path) if isinstance(p, str)), "")
-        inside = not heading
-        first = path[0] if path else ""
-        for number, line in enumerate(self.lines, start=1):
-            if match := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):
-                name = match[2].replace('"', "")
-                if match[1] == "[[" and name == first:
-                    seen += 1
-                current = seen == wanted or not any(isinstance(p, int) for p in path)
-                inside = name == heading and current
-                if name in (heading, heading + "." + key, key) and current:
-                    best = number
-            elif inside and re.match(rf'\s*"?{re.escape(str(key))}"?\s*=', line):
-                return number
-        return best
+        """Return the line of a key given as names and positions, or of the nearest thing it stands in."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.at:
+                return self.at[path[:length]]
+        return 1
 
 
 class _Section:
@@ -325,6 +348,8 @@ class _Section:
 
     def sections(self, key: str) -> list[_Section]:
         items = self.take(key, list, [])
+        if not all(isinstance(item, dict) for item in items):
+            raise self.error(key, f"{key!r} in [{self.name}] must be a list of tables", f"Write [[{key}]] for each")
         return [_Section(item, self.lines, (*self.path, key, n)) for n, item in enumerate(items)]
 
     def zone(self, key: str, default: Any = ...) -> str | None:
@@ -353,7 +378,13 @@ _TYPE_NAMES = {
 }
 
 
+_TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports")
+
+
 def _workspace(root: Path, top: _Section) -> Workspace:
+    for key in top.content:
+        if key not in _TOP:
+            raise top.error(key, f"[{top.name}] has no setting {key!r}", nearest(key, _TOP))
     centre = _centre(top.section("centre"))
     paths, variables = _paths(root, top.section("paths"))
     tables = _tables(top.section("tables"))
@@ -361,9 +392,18 @@ def _workspace(root: Path, top: _Section) -> Workspace:
     run = top.section("run")
     frequency = run.choice("frequency", KINDS, "week")
     baseline = run.take("baseline_periods", int, 26)
+    if not 1 <= baseline <= MOST_PERIODS:
+        raise run.error(
+            "baseline_periods", f"'baseline_periods' must be 1 to {MOST_PERIODS}", "26 weeks are half a year"
+        )
     run.finish()
     names = top.section("unit_names")
     unit_names = {level: names.take(level, str) for level in list(names.content)}
+    for level, word in unit_names.items():
+        if level not in LEVELS:
+            raise names.error(level, f"there is no level {level!r}", nearest(level, LEVELS))
+        if not word.strip():
+            raise names.error(level, f"{level!r} in [unit_names] is empty", "Give the word, or take the line out")
     plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
     top.finish()
     seen: set[str] = set()
@@ -397,6 +437,9 @@ def _workspace(root: Path, top: _Section) -> Workspace:
 
 def _centre(section: _Section) -> Centre:
     hours = section.section("opening_hours")
+    for channel in hours.content:
+        if channel not in contracts.CHANNELS:
+            raise hours.error(channel, f"there is no channel {channel!r}", nearest(channel, contracts.CHANNELS))
     opening = {channel: _opening(hours.section(channel)) for channel in list(hours.content)}
     centre = Centre(
         name=section.take("name", str),
@@ -411,24 +454,34 @@ def _centre(section: _Section) -> Centre:
 
 def _opening(section: _Section) -> dict[str, Opening]:
     days: dict[str, Opening] = {}
-    for key in list(section.content):
+    for key in sorted(section.content, key=lambda day: day != "weekdays"):  # a day of its own goes before all weekdays
         text = section.take(key, str)
-        match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text)
-        if text != "closed" and not match:
-            raise section.error(key, f"opening hours {text!r} cannot be read", 'Write "08:00-20:00" or "closed"')
-        hours = (time.fromisoformat(match[1]), time.fromisoformat(match[2])) if match else None
         if key == "weekdays":
-            days |= dict.fromkeys(WEEKDAYS[:5], hours)
+            days |= dict.fromkeys(WEEKDAYS[:5], _hours(section, key, text))
         elif key in (*WEEKDAYS, "holiday"):
-            days[key] = hours
+            days[key] = _hours(section, key, text)
         else:
             raise section.error(key, f"there is no day {key!r}", nearest(key, [*WEEKDAYS, "weekdays", "holiday"]))
     return days
 
 
+def _hours(section: _Section, key: str, text: str) -> Opening:
+    if text == "closed":
+        return None
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)", text, re.ASCII)
+    if not match:
+        raise section.error(key, f"opening hours {text!r} cannot be read", 'Write "08:00-20:00" or "closed"')
+    opens = time(int(match[1]), int(match[2]))
+    closes = time(int(match[3]), int(match[4])) if match[3] else time.max
+    if closes <= opens:
+        raise section.error(key, f"opening hours {text!r} end before they begin", 'Write "00:00-24:00" for a whole day')
+    return opens, closes
+
+
 def _paths(root: Path, section: _Section) -> tuple[dict[str, Path], dict[str, str]]:
     """Read declared paths: a variable is told from where the command runs, a default from the workspace."""
-    paths, variables = {}, {}
+    paths: dict[str, Path] = {}
+    variables: dict[str, str] = {}
     for name in list(section.content):
         entry = section.section(name)
         variable, default = entry.take("env", str, ""), entry.take("default", str)
@@ -483,13 +536,15 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
     if table_name not in tables:
         raise section.error("table", f"there is no contract table {table_name!r}", nearest(table_name, list(tables)))
     files = section.take("files", str)
-    if match := re.match(r"\{(\w+)\}", files):
-        if match[1] not in paths:
-            raise section.error("files", f"no path {match[1]!r} is declared", f"Add a section [paths.{match[1]}]")
-    elif Path(files).is_absolute() or ".." in Path(files).parts:
+    if (match := re.match(r"\{(\w+)\}", files)) and match[1] not in paths:
+        raise section.error("files", f"no path {match[1]!r} is declared", f"Add a section [paths.{match[1]}]")
+    pattern = re.sub(r"^\{\w+\}/?", "", files)
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise section.error(
             "files", "'files' must lie below the workspace", "Declare other places as [paths.NAME] and write {NAME}/..."
         )
+    if not pattern.strip():
+        raise section.error("files", "'files' names no file", 'Write for example files = "data/contacts_*.csv"')
     table = tables[table_name]
     columns_section = section.section("columns")
     columns = {key: _field(columns_section, key, table) for key in list(columns_section.content)}
@@ -543,6 +598,10 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
     section = _Section(content, columns.lines, (*columns.path, key))
     cases = []
     for case in section.take("cases", list, []):
+        if not isinstance(case, dict):
+            raise columns.error(
+                key, "'cases' must be a list of tables", 'Write { where = { Skill = "1" }, value = "a" }'
+            )
         item = _Section(case, columns.lines, (*columns.path, key))
         where = item.section("where")
         cases.append(
@@ -585,15 +644,13 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
             )
         if column.type == "integer" and key.endswith(("_s", "_s_sum")) and mapping.columns and not mapping.unit:
             raise columns.error(key, f"{key!r} does not say its unit", f"Add unit = one of {', '.join(UNITS)}")
-        if column.values and mapping.value is not None and mapping.value not in column.values:
-            raise columns.error(
-                key, f"{mapping.value!r} is not an allowed value of {key!r}", f"Allowed are: {', '.join(column.values)}"
-            )
+        allowed = column.values or ()
         given_values = [*(codes or {}).values(), *(value for _, value in cases)]
-        for value in given_values if column.values else ():
-            if value not in column.values:
+        given_values += [] if mapping.value is None else [mapping.value]
+        for value in given_values if allowed else ():
+            if value not in allowed:
                 raise columns.error(
-                    key, f"{value!r} is not an allowed value of {key!r}", f"Allowed are: {', '.join(column.values)}"
+                    key, f"{value!r} is not an allowed value of {key!r}", f"Allowed are: {', '.join(allowed)}"
                 )
     return mapping
 
@@ -605,4 +662,15 @@ def _plan(section: _Section) -> ReportPlan:
         each=section.choice("each", ("centre", "team", "line_manager")),
     )
     section.finish()
+    wanted = plan.audience if plan.audience in ("team", "line_manager") else "centre"
+    if plan.each != wanted:
+        raise section.error(
+            "each",
+            f"a report for the audience {plan.audience!r} is made for each {wanted!r}",
+            f'Write each = "{wanted}"',
+        )
+    if not re.fullmatch(r"[\w][\w -]*", plan.notebook):
+        raise section.error(
+            "notebook", "'notebook' must be a file name without ending or folder", "Write for example 03-team-report"
+        )
     return plan
