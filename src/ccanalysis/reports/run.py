@@ -215,6 +215,10 @@ def _finish(
         reports.append({"path": path, "title": job.title, "ok": outcome.ok, "error": outcome.error, "earlier": kept})
         if outcome.ok and reader.audience != "analyst":
             _tables(computed, reader, job.output.parent)
+        elif outcome.ok:
+            listed = views.rows_at_fault(computed)
+            rows = export.to_csv(listed, list(listed.columns))
+            (job.output.parent / "rows.csv").write_text(rows, encoding="utf-8", newline="")
     centre = Results(computed.folder, {**computed.facts, "audience": "centre", "unit": ""})
     page = render_index(
         entries,
