@@ -77,16 +77,16 @@ def write(frame: pd.DataFrame, table: Table, folder: Path) -> Path:
     return path
 
 
-def open_days() -> pd.DatetimeIndex:
-    """The weekdays of the baseline; none of them is a bank holiday."""
-    first = PERIOD.shift(1 - BASELINE).start
+def open_days(weeks: int = BASELINE) -> pd.DatetimeIndex:
+    """The weekdays of the baseline; none of its last ten weeks has a bank holiday."""
+    first = PERIOD.shift(1 - weeks).start
     return pd.bdate_range(first, PERIOD.end, inclusive="left")
 
 
-def contacts() -> pd.DataFrame:
+def contacts(weeks: int = BASELINE) -> pd.DataFrame:
     """Sixty contacts each open day, 8:00 to 18:00, in two teams and two channels."""
     rng = np.random.default_rng(46)
-    days = np.repeat(open_days().to_numpy(), PER_DAY)
+    days = np.repeat(open_days(weeks).to_numpy(), PER_DAY)
     n = len(days)
     place = np.tile(np.arange(PER_DAY), n // PER_DAY)
     local = pd.Series(days).dt.tz_localize("Europe/London") + pd.to_timedelta(8 * 3600 + place * 600, unit="s")
@@ -136,9 +136,9 @@ def contacts() -> pd.DataFrame:
     )
 
 
-def intervals() -> pd.DataFrame:
+def intervals(weeks: int = BASELINE) -> pd.DataFrame:
     """Daily counts of two teams on the voice channel."""
-    days = np.repeat(open_days().to_numpy(), 2)
+    days = np.repeat(open_days(weeks).to_numpy(), 2)
     n = len(days)
     team = np.tile(["North", "South"], n // 2)
     return finish(
@@ -192,9 +192,9 @@ def control_totals() -> pd.DataFrame:
     return finish(totals.rename(columns={"local_date": "on_date", "size": "n_offered"}), TABLES["control_totals"])
 
 
-def evaluations() -> pd.DataFrame:
+def evaluations(weeks: int = BASELINE) -> pd.DataFrame:
     """Two criteria for each of four contacts a day."""
-    some = contacts()
+    some = contacts(weeks)
     some = some[some["outcome"] == "answered"].groupby("local_date").head(8)
     frames = [
         pd.DataFrame(
@@ -223,9 +223,9 @@ def evaluations() -> pd.DataFrame:
     return finish(pd.concat(frames, ignore_index=True), TABLES["evaluations"])
 
 
-def surveys() -> pd.DataFrame:
+def surveys(weeks: int = BASELINE) -> pd.DataFrame:
     """One invitation for every answered contact; half of them answered."""
-    some = contacts()
+    some = contacts(weeks)
     some = some[some["outcome"] == "answered"].reset_index(drop=True)
     replied = pd.Series(np.arange(len(some)) % 2 == 0)
     return finish(

@@ -53,6 +53,7 @@ EXPECTATION_COLUMNS = [
     "verdict",
     "severity",
     "kpis",
+    "channels",
     "about",
     "remedy",
     "n",
@@ -71,8 +72,8 @@ class Checked:
     Attributes:
         expectations: One row per rule, for the period: rule, table, columns, expectation, dimension, verdict
             (accuracy, suitability), severity (block, caution, note), kpis (empty: those that read the columns),
-            about, remedy, n, n_failed, share_failed, outcome (passed, failed, not assessed), cause (why not
-            assessed: nothing to look at, error, absent), reason (one plain sentence).
+            channels (empty: all), about, remedy, n, n_failed, share_failed, outcome (passed, failed, not assessed),
+            cause (why not assessed: nothing to look at, error, absent), reason (one plain sentence).
         by_period: The same thresholds per period of the baseline, for the centre and each team: rule, level, unit,
             period, n, n_failed, value, outcome, cause, reason (where it did not pass).
         failures: Parquet with a reference to every row of the baseline that fails a rule on accuracy: table, rule,
@@ -272,14 +273,15 @@ def _volume_bounds(
 ) -> tuple[float, float] | None:
     """Return what volume the periods before this one lead to expect; None where they are too few."""
     earlier = connection.execute(
-        f"SELECT n_per_day FROM {quoted(table + '__period')} WHERE n_rows > 0"
+        f"SELECT n_rows, n_per_day FROM {quoted(table + '__period')} WHERE n_rows > 0"
         f" AND _period < DATE {literal(scope.period.start.isoformat())}"
-    ).df()["n_per_day"]
+    ).df()
     if len(earlier) < VOLUME_PERIODS:
         return None
-    middle = float(earlier.median())
-    deviation = float((earlier - middle).abs().median()) * MAD_TO_SIGMA
-    reach = max(VOLUME_DEVIATIONS * deviation, VOLUME_LEAST_SHARE * middle, VOLUME_DEVIATIONS * middle**0.5)
+    middle = float(earlier["n_per_day"].median())
+    deviation = float((earlier["n_per_day"] - middle).abs().median()) * MAD_TO_SIGMA
+    by_chance = middle / float(earlier["n_rows"].median()) ** 0.5  # Poisson, of the whole period's count
+    reach = max(VOLUME_DEVIATIONS * max(deviation, by_chance), VOLUME_LEAST_SHARE * middle)
     return max(0.0, middle - reach), middle + reach
 
 
@@ -389,6 +391,7 @@ def _expectations(
                 "verdict": rule.verdict,
                 "severity": rule.severity,
                 "kpis": rule.kpis,
+                "channels": rule.channels,
                 "about": rule.about,
                 "remedy": rule.remedy,
                 "n": row.n,

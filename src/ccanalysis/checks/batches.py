@@ -356,9 +356,16 @@ def _rows_view(
         by = TOLD_BY.get(name, ())
         filled = ", ".join(f"bool_or({quoted(column.removeprefix(TOLD))} IS NOT NULL) AS {column}" for column in told)
         units = "".join(f"{column} AS _by{n}, " for n, column in enumerate(by))
+        # Rows without a site are held to what any site of their medium has.
+        grouped = (
+            f" GROUP BY GROUPING SETS (({', '.join(by)}), ({', '.join(by[:-1])}))"
+            f" HAVING NOT (GROUPING({by[-1]}) = 0 AND {by[-1]} IS NULL)"
+            if by
+            else ""
+        )
         connection.execute(
             f"CREATE TABLE {quoted(name + '__told')} AS SELECT {units}{filled} FROM {quoted(name + '__source')}"
-            f" WHERE {within} GROUP BY ALL"
+            f" WHERE {within}{grouped}"
         )
         on = " AND ".join(f"{column} IS NOT DISTINCT FROM _by{n}" for n, column in enumerate(by)) or "TRUE"
         joined = f" LEFT JOIN {quoted(name + '__told')} AS told ON {on}"

@@ -38,7 +38,9 @@ def gate(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         checked: What the suites found.
-        reads: One row per KPI and table: kpi, table, columns (tuple of contract columns).
+        reads: One row per KPI and table: kpi, table, columns (tuple of contract columns); where there is a column
+            `channels`, the tuple of channels that the KPI keeps to, empty for all: rules on other channels are not
+            held against it.
 
     Returns:
         One row per KPI, level, unit and period: kpi, level (centre, team), unit, period, accuracy, suitability,
@@ -85,10 +87,11 @@ def _pairs(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
     pairs = []
     rules = list(checked.expectations.itertuples())
     for read in reads.itertuples():
-        columns = set(read.columns)
+        columns, channels = set(read.columns), set(getattr(read, "channels", None) or ())
         for rule in rules:
             by_columns = rule.table == read.table and (not rule.columns or bool(columns & set(rule.columns)))
-            if read.kpi in rule.kpis if rule.kpis else by_columns:
+            elsewhere = bool(channels) and bool(rule.channels) and not channels & set(rule.channels)
+            if (read.kpi in rule.kpis if rule.kpis else by_columns) and not elsewhere:
                 pairs.append((read.kpi, read.table, rule.rule, rule.verdict, rule.severity))
     return pd.DataFrame(pairs, columns=["kpi", "table", "rule", "verdict", "severity"])
 

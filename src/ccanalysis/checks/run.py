@@ -76,12 +76,12 @@ def decide(
         import great_expectations as gx  # noqa: PLC0415  4 to 6 s
         from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
 
-        from ccanalysis.checks import fused  # noqa: F401, PLC0415  registers the engine and its data sources
+        from ccanalysis.checks import fused  # noqa: PLC0415  imports Great Expectations
         from ccanalysis.checks.dialect import lend  # noqa: PLC0415
 
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        with lend(connection) as address:
+        with lend(connection) as address, fused.configured_once():
             source = context.data_sources.add_ccanalysis_fused("fused", connection_string=address)
             stock = context.data_sources.add_ccanalysis_duckdb("stock", connection_string=address)
             for table, pairs in batches.items():

@@ -186,6 +186,17 @@ class Rule:
         return _named(self.kwargs)
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that its row condition keeps to; empty where it looks at all."""
+        condition = self.kwargs.get("row_condition") or {}
+        parts = condition["conditions"] if condition.get("type") == "and" else [condition]
+        for part in parts:
+            if part.get("column", {}).get("name") == "channel" and part.get("operator") in ("==", "IN"):
+                value = part["parameter"]
+                return tuple(value) if isinstance(value, list) else (value,)
+        return ()
+
+    @property
     def parameters(self) -> set[str]:
         """The parameters that it takes from the run."""
         return {
