@@ -7,11 +7,12 @@ enough data, and how far the data can be believed. `docs/explanation/verdicts.md
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ccanalysis import text
 from ccanalysis.kpis.components import CENTRE, Components
@@ -30,7 +31,6 @@ POOLED_PERIODS = 13
 _SUMS = ("numerator", "denominator", "n", "squares")
 POOLED = (*(f"pooled_{name}" for name in _SUMS), "pooled_periods")
 _Z95 = 1.959963985
-_D2 = 1.128
 _EPSILON = 1e-9
 
 SERIES_COLUMNS = [
@@ -57,6 +57,41 @@ SERIES_COLUMNS = [
     "excluded",
     "provisional",
     "rating",
+]
+VERDICT_COLUMNS = [
+    "kpi",
+    "name",
+    "level",
+    "unit",
+    "period",
+    "numerator",
+    "denominator",
+    "n",
+    "value",
+    "ci_low",
+    "ci_high",
+    "target",
+    "target_high",
+    "tolerance",
+    "centre",
+    "lower",
+    "upper",
+    "provisional",
+    "status",
+    "certain",
+    "variation",
+    "rules",
+    "assurance",
+    "hit_rate",
+    "n_judged",
+    "data",
+    "reasons",
+    "unit_of_value",
+    "better",
+    "n_baseline",
+    "previous",
+    *POOLED,
+    "experimental",
 ]
 
 
@@ -109,7 +144,13 @@ def _kpi_series(
     _add_limits(grid, kpi, periods)
     if kpi.measure.kind == "ratio":
         spread = (grid["upper"] - grid["lower"]) / 6  # limits lie three standard deviations from the centre
-        grid["ci_low"], grid["ci_high"] = grid["value"] - _Z95 * spread, grid["value"] + _Z95 * spread
+        spread = spread.where(grid["n_baseline"] >= SHORT_BASELINE)  # fewer moving ranges say next to nothing
+        low, high = grid["value"] - _Z95 * spread, grid["value"] + _Z95 * spread
+        if kpi.measure.unit != "points":
+            low = low.clip(lower=0.0)
+        if kpi.measure.unit == "share":
+            high = high.clip(upper=grid["value"].clip(lower=1.0))
+        grid["ci_low"], grid["ci_high"] = low, high
     return grid
 
 
@@ -151,7 +192,8 @@ def interval(
         return np.asarray(around.low), np.asarray(around.high)
     if kind == "mean":
         around = intervals.mean_from_sums(above, squares, n)
-        return np.maximum(np.asarray(around.low) * factor, 0), np.asarray(around.high) * factor
+        low = np.asarray(around.low) * factor
+        return low if kpi.measure.unit == "points" else np.maximum(low, 0.0), np.asarray(around.high) * factor
     if kind == "rate":
         around = intervals.byar(above, below)
         return np.asarray(around.low) * factor, np.asarray(around.high) * factor
@@ -162,26 +204,54 @@ def interval(
 def _percentiles(histogram: pd.DataFrame, share: float, starts: dict[date, str]) -> pd.DataFrame:
     """Quantile (type 7) and its order-statistic interval from whole-second histograms."""
     rows = []
-    for (level, unit, start), group in histogram.groupby(["level", "unit", "period"], sort=False, observed=True):
-        if start in starts:
-            values = np.repeat(group["bin"].to_numpy(dtype=float), group["n"].to_numpy(dtype=int))
-            around = intervals.quantile_order(values, share)
-            rows.append((level, unit, starts[start], float(np.quantile(values, share)), around.low, around.high))
+    wanted = histogram[histogram["period"].isin(starts)]
+    for (level, unit, start), group in wanted.groupby(["level", "unit", "period"], sort=False, observed=True):
+        label = starts[start]  # type: ignore[index]
+        counted = group.groupby("bin")["n"].sum()
+        found = quantile(counted.index.to_numpy(dtype=float), counted.to_numpy(dtype=np.int64), share)
+        rows.append((level, unit, label, *found))
     return pd.DataFrame(rows, columns=["level", "unit", "period", "value", "low", "high"])
+
+
+def quantile(values: np.ndarray, counts: np.ndarray, share: float) -> tuple[float, float, float]:
+    """Return a quantile (type 7) and the ends of its 95 % interval, of values told by how often each occurs.
+
+    The same as `numpy.quantile` and `intervals.quantile_order` of the values written out one by one, which tens of
+    millions of contacts would not fit into memory for.
+
+    Args:
+        values: The values, ascending.
+        counts: How often each occurs.
+        share: Which quantile, between 0 and 1.
+
+    Examples:
+        >>> quantile(np.array([5.0, 9.0]), np.array([60, 40]), 0.5)
+        (5.0, 5.0, 9.0)
+    """
+    upto = np.cumsum(counts)
+    n = int(upto[-1])
+
+    def at(position: int) -> float:
+        return float(values[np.searchsorted(upto, position, side="right")]) if 0 <= position < n else np.nan
+
+    exact = (n - 1) * share
+    below, above = at(int(exact)), at(min(int(exact) + 1, n - 1))
+    spread = stats.binom(n, share)
+    return below + (above - below) * (exact - int(exact)), at(int(spread.ppf(0.025)) - 1), at(int(spread.isf(0.025)))
 
 
 def _add_targets(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
     """Judge each period by the target that was in force on its last day."""
     wanted: dict[tuple[str, str], tuple[float, float, float]] = {}
     for period in periods:
-        target = kpi.target_on(period.shift(1).start)
+        target = kpi.target_on(period.end - timedelta(days=1))
         for level in kpi.levels:
             bound = target.at(level) if target else None
             low, high = bound if isinstance(bound, tuple) else (bound, None)
             wanted[level, period.label] = (
                 np.nan if low is None else low,
                 np.nan if high is None else high,
-                target.tolerance if target else 0.0,
+                target.tolerance_at(level) if target else 0.0,
             )
     found = [wanted[key] for key in zip(grid["level"], grid["period"], strict=True)]
     grid["target"], grid["target_high"], grid["tolerance"] = (np.array(column) for column in zip(*found, strict=True))
@@ -190,7 +260,7 @@ def _add_targets(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
 def _ratings(grid: pd.DataFrame, ratings: pd.DataFrame) -> pd.Series:
     """Give each figure the rating of its own unit, or of the centre where the gate has none of that level."""
     own = ratings.set_index(["level", "unit", "period"])["rating"]
-    centre = ratings[ratings["level"] == "centre"].set_index("period")["rating"]
+    centre = ratings[ratings["level"] == CENTRE].drop_duplicates("period").set_index("period")["rating"]
     keys = pd.MultiIndex.from_frame(grid[["level", "unit", "period"]])
     found = own[~own.index.duplicated()].reindex(keys).to_numpy()
     fallback = grid["period"].map(centre).to_numpy()
@@ -237,6 +307,11 @@ def shortfall(value: Any, low: Any, high: Any, better: str) -> Any:
     return np.maximum(np.maximum(low - value, value - high), 0.0)
 
 
+def _noise(target: Any) -> Any:
+    """How far two figures may differ and still be the same but for the noise of floating point."""
+    return _EPSILON * np.maximum(np.abs(target), 1.0)
+
+
 def judge(
     frame: pd.DataFrame,
     kpis: Sequence[Kpi],
@@ -252,9 +327,8 @@ def judge(
         ratings: The gate, with `reasons` beside `rating`.
 
     Returns:
-        One row per KPI, level and unit: `kpi, name, level, unit, period, numerator, denominator, n, value, ci_low,
-        ci_high, target, target_high, tolerance, status, certain, variation, assurance, hit_rate, data, reasons`
-        and what charts and sentences need besides.
+        One row per KPI, level and unit, with the columns `VERDICT_COLUMNS`. `status` is `met`, `within_tolerance`,
+        `missed_chance`, `missed_real`, `cannot_meet`, `no_target` or `not_judged`; `reasons` says why.
     """
     rows: list[dict[str, Any]] = []
     reasons = _gate_reasons(ratings, period)
@@ -262,7 +336,7 @@ def judge(
         own = frame[(frame["kpi"] == kpi.id) & (frame["period"] <= period.label)]
         if len(own):
             rows += _verdicts(kpi, own, period, reasons)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else VERDICT_COLUMNS)
 
 
 def _gate_reasons(ratings: pd.DataFrame, period: Period) -> dict[tuple[str, str, str], tuple[str, ...]]:
@@ -280,7 +354,8 @@ def _verdicts(
     latest = own[own["period"] == period.label]
     experimental = not kpi.approval.covers(period.start)
     rows = []
-    for number, row in enumerate(latest.to_dict("records")):
+    records: list[dict[str, Any]] = latest.to_dict("records")  # type: ignore[assignment]
+    for number, row in enumerate(records):
         level, unit = row["level"], row["unit"]
         past = {name: column[number].item() for name, column in history.items()}
         baseline = past["baseline"]
@@ -306,6 +381,7 @@ def _verdicts(
                 "rules": rules,
                 "assurance": assurance,
                 "hit_rate": past["hit_rate"],
+                "n_judged": past["judged"],
                 "data": row["rating"],
                 "reasons": (*why, *reasons),
                 "unit_of_value": kpi.measure.unit,
@@ -328,15 +404,17 @@ def _history(kpi: Kpi, own: pd.DataFrame) -> dict[str, np.ndarray]:
 
     value, part = table("value").astype(float), table("part")
     used = ~np.isnan(value) & ~table("excluded").astype(bool)
-    kept = np.where(used, value, np.nan)
     same = used & (part == part[:, -1:])
+    kept = np.where(same, value, np.nan)
     target = table("target").astype(float)
     judged = same & ~np.isnan(target)
     with np.errstate(invalid="ignore", divide="ignore"):
-        met = judged & (shortfall(value, target, table("target_high").astype(float), kpi.better) <= _EPSILON)
+        short = shortfall(value, target, table("target_high").astype(float), kpi.better)
+        met = judged & (short <= _noise(target))
         hit_rate = met.sum(axis=1) / judged.sum(axis=1)
     return {
         "baseline": same.sum(axis=1),
+        "judged": judged.sum(axis=1),
         "hit_rate": hit_rate,
         **_pooled(table, used),
         "previous": value[:, -2] if periods > 1 else np.full(len(value), np.nan),
@@ -402,7 +480,7 @@ def _status(
     if latest["provisional"]:
         return "not_judged", False, [f"provisional: it settles {kpi.measure.settle_days} days after the period"]
     if n < kpi.minimum_n:
-        return "not_judged", False, [f"only {text.number(n)} cases, and at least {kpi.minimum_n} are needed"]
+        return "not_judged", False, [f"only {text.count(n, 'case')}, and at least {kpi.minimum_n} are needed"]
     target, high, tolerance = float(latest["target"]), float(latest["target_high"]), float(latest["tolerance"])
     if np.isnan(target):
         return "no_target", False, []
@@ -414,26 +492,21 @@ def _status(
         if not known or _reaches(low_end, high_end, target, high, kpi.better)
         else min(shortfall(low_end, target, high, kpi.better), shortfall(high_end, target, high, kpi.better))
     )
-    short = float(shortfall(value, target, high, kpi.better))
-    if short <= _EPSILON:
-        return "met", bool(known and worst <= _EPSILON), []
-    if short <= tolerance + _EPSILON:
+    short, noise = float(shortfall(value, target, high, kpi.better)), float(_noise(target))
+    if short <= noise:
+        return "met", bool(known and worst <= noise), []
+    if short <= tolerance + noise:
         return "within_tolerance", False, []
     if not known:
         return "missed_chance", False, ["no interval can be given for this figure yet"]
-    if best <= tolerance + _EPSILON:
+    if best <= tolerance + noise:
         return "missed_chance", False, ["the interval reaches the target or its tolerance"]
     if assurance == "misses":
         return "cannot_meet", True, []
     usual = float(shortfall(float(latest["centre"]), target, high, kpi.better))
-    if baseline >= SHORT_BASELINE and variation not in ("worsening", "not_enough_data") and usual <= _EPSILON:
-        off_band = kpi.better == "within" and variation in ("higher", "lower")
-        if not off_band:
-            return (
-                "missed_chance",
-                False,
-                ["the usual level meets the target, and this period is within the usual ups and downs"],
-            )
+    if baseline >= SHORT_BASELINE and variation == "common_cause" and usual <= noise:
+        why = "the usual level meets the target, and this period is within the usual ups and downs"
+        return "missed_chance", False, [why]
     return "missed_real", True, []
 
 
