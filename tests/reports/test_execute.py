@@ -117,7 +117,7 @@ FAILURES = {
         "secret = 'Ada Lovelace'\n{}[secret]",
         "cell 2: it stopped with KeyError. Run the notebook in JupyterLab",
     ),
-    "exits": ("import sys\nsys.exit()", "cell 3, under 'this report': it ended before its last cell"),
+    "exits": ("import sys\nsys.exit()", "cell 2, under 'this report': it ended before its last cell"),
     "dies": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "its process was ended by signal 9"),
     "leaves": ("import os\nos._exit(0)", "its process ended before its last cell (exit code 0)"),
     "crashes": ("import ctypes\nctypes.string_at(0)", "its process was ended by signal 11"),

@@ -30,7 +30,8 @@ from ccanalysis.reports import figures, picture
 
 END_TAG = "ccanalysis-end"
 END_SOURCE = "'end of report'"
-SKIPPED_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag", END_TAG}
+MADE_TAGS = {"injected-parameters", "papermill-error-cell-tag", END_TAG}
+SKIPPED_TAGS = {"parameters", *MADE_TAGS}
 MAX_PRINTED = 20_000
 LINK = re.compile(r"https?://[^\s\"'<>]+|mailto:[\w.@+-]+|(?:[\w./-]+\.html)?(?:#[\w-]+)?", re.ASCII)
 
@@ -339,7 +340,9 @@ class ReportExporter(Exporter):
         nb_copy, found = super().from_notebook_node(nb, resources, **kw)
         nb_copy = cast(NotebookNode, nb_copy)
         page = _Page()
-        for number, cell in enumerate(nb_copy.cells, start=1):
+        number = 0
+        for cell in nb_copy.cells:
+            number += not set(cell.metadata.get("tags", [])) & MADE_TAGS  # as the author counts them
             self._add(page, cell, f"cell {number}")
         if self.complete and not _reached_end(nb_copy):
             raise ReportError(

@@ -58,11 +58,13 @@ class Recorder:
             text = text[: max(room, 0)] + ("\n… further output is not kept\n" if room > 0 else "")
         if not text:
             return
-        last = self.outputs[-1] if self.outputs and not self._clear_first else None
-        if last is not None and last.output_type == "stream" and last.name == name:
-            last["text"] += text
-        else:
-            self.add(new_output("stream", name=name, text=text))
+        for output in reversed([] if self._clear_first else self.outputs):
+            if output.output_type != "stream":
+                break
+            if output.name == name:  # as a kernel, which sends either stream in one piece where it can
+                output["text"] += text
+                return
+        self.add(new_output("stream", name=name, text=text))
 
 
 RECORDER = Recorder()
