@@ -422,7 +422,6 @@ def test_python_examples_run(page, riverside, monkeypatch):
 # --- the tutorial -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skip(reason="the tutorial does not show its outputs yet")
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the tutorial's commands are those of a POSIX shell")
 def test_the_tutorial_can_be_followed(follower, tmp_path):
