@@ -476,7 +476,7 @@ class _Shown:
         """Return the plain text, which `nbval` compares."""
         return self.plain()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
         """Return the typed value for the page, escaped HTML for JupyterLab, and plain text."""
         lab = f'{_LAB_CSS}<div class="cca">{self.html()}</div>'
         return {self.mime: self.payload(), "text/html": lab, "text/plain": self.plain()}
@@ -847,7 +847,7 @@ class Figure(_Shown):
         """Return title, words and data as text."""
         return "\n".join(filter(None, [self.title, self.alt, self.data.plain() if self.data else ""]))
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
         """Return plotly's JSON and plain text, and the title, the words and the table as metadata."""
         about: dict[str, Any] = {"title": self.title, "alt": self.alt}
         if self.data:

@@ -92,7 +92,7 @@ def execute(
     jobs_at_once: int = 1,
     engine: Engine = "auto",
     deadline_s: float = 300.0,
-    progress: Callable[[Outcome], None] | None = None,
+    progress: Callable[[Outcome], object] | None = None,
     executor: Executor | None = None,
     memory_bytes: int | None = None,
     preload: Sequence[str] = (),

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from ccanalysis.display import Column, Table, clean
 from ccanalysis.errors import ReportError
 from ccanalysis.reports.picture import plain_text
@@ -27,7 +29,7 @@ DRAWABLE = frozenset(
 REFUSED = ("images", "geo", "map", "mapbox", "scene")
 DROPPED = ("template", "title", "updatemenus", "sliders", "newshape", "modebar", "autosize", "width")
 HARMLESS_TAG = re.compile(r"<(?!/?(?:b|i|em|strong|br|sub|sup|extra)\s*/?>)", re.IGNORECASE)
-ARRAY_KINDS = {"f8": "d", "f4": "f", "i4": "i", "i2": "h", "i1": "b", "u4": "I", "u2": "H", "u1": "B"}
+ARRAY_KINDS = ("f8", "f4", "i4", "i2", "i1", "u4", "u2", "u1")
 MAX_POINTS = 20_000
 
 
@@ -35,15 +37,12 @@ def _array(value: Any) -> Any:
     """Return plotly's packed arrays as lists; anything else as it is."""
     if not (isinstance(value, Mapping) and "bdata" in value and "dtype" in value):
         return value
-    raw = base64.b64decode(value["bdata"], validate=True)
-    numbers = list(memoryview(raw).cast(ARRAY_KINDS[value["dtype"]]))
+    if value["dtype"] not in ARRAY_KINDS:
+        raise ValueError
+    numbers = np.frombuffer(base64.b64decode(value["bdata"], validate=True), dtype=f"<{value['dtype']}")
     if shape := value.get("shape"):
-        sides = [int(side) for side in (shape.split(",") if isinstance(shape, str) else shape)]
-        if math.prod(sides) != len(numbers):
-            raise ValueError
-        if len(sides) == 2:
-            numbers = [numbers[start : start + sides[1]] for start in range(0, len(numbers), sides[1])]  # type: ignore[misc]
-    return numbers
+        numbers = numbers.reshape([int(side) for side in (shape.split(",") if isinstance(shape, str) else shape)])
+    return numbers.tolist()
 
 
 def _safe(value: Any) -> Any:
@@ -129,8 +128,7 @@ def pack(figure: Mapping[str, Any]) -> dict[str, Any]:
             return [packed(part) for part in value]
         key = json.dumps(value, separators=(",", ":"))
         if key not in lists:
-            runs = [[part, len(list(times))] for part, times in groupby(value, key=lambda part: (type(part), part))]
-            runs = [[part, times] for (_, part), times in runs]
+            runs = [[next(same), 1 + sum(1 for _ in same)] for _, same in groupby(value, key=lambda v: (type(v), v))]
             shorter = {"runs": runs}
             shown = shorter if len(json.dumps(shorter, separators=(",", ":"))) < len(key) else value
             lists[key] = (len(lists), shown)

@@ -76,7 +76,7 @@ def render_index(
         note = Note(kind="callout", title=f"{count}. The others are not affected.", status="missed", items=items)
         intro.insert(0, _warning(note))
         signs += note.signs
-    groups = []
+    groups: list[tuple[str, str, list[dict[str, Any]]]] = []
     for key in [*AUDIENCES, *dict.fromkeys(entry.audience for entry in entries if entry.audience not in AUDIENCES)]:
         members = [entry for entry in entries if entry.audience == key and entry.ok]
         if members:

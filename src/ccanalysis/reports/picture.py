@@ -144,7 +144,7 @@ class Axis:
         """Yield numbers along the axis with their texts."""
         values, texts = self.settings.get("tickvals"), self.settings.get("ticktext")
         low, high = sorted((self.low, self.high))
-        marks: list[tuple[float | None, str]]
+        marks: Sequence[tuple[float | None, str]]
         if self.settings.get("showticklabels") is False or self.settings.get("visible") is False:
             marks = []
         elif isinstance(values, list):
