@@ -144,7 +144,7 @@ def _series_table(line: pd.DataFrame, about: Mapping[str, Any], who: str) -> Tab
         )
         n = None if np.isnan(row["n"]) else int(row["n"])
         rows.append([row["period"], text.value(row["value"], unit), n, usual, mark])
-    columns = [
+    columns: list[str | Column] = [
         "Period",
         Column(label=about["name"], align="right"),
         Column(label="n", align="right"),
@@ -247,5 +247,5 @@ def history_chart(history: pd.DataFrame, *, title: str, caption: str) -> Figure:
     rows = [[period, int(n)] for period, n in zip(history["period"], history["n_failed_rules"], strict=True)]
     worst = history.loc[history["n_failed_rules"].idxmax()]
     alt = f"Rules that failed per period; most in {worst['period']} ({int(worst['n_failed_rules'])})."
-    columns = ["Period", Column(label="Rules that failed", align="right")]
+    columns: list[str | Column] = ["Period", Column(label="Rules that failed", align="right")]
     return Figure(figure, title=title, alt=alt, data=Table(columns=columns, rows=rows, caption=caption))

@@ -72,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     run = command(
         "run",
         "read, check, measure, judge and write the reports of a period",
-        "  ccanalysis run\n  ccanalysis run --period 2026-W46\n  ccanalysis run --workspace examples/nhs111 --period 2016-03",
+        "  ccanalysis run\n  ccanalysis run --period 2026-W46\n"
+        "  ccanalysis run --workspace examples/nhs111 --period 2016-03",
     )
     period(run)
     run.add_argument("--jobs", type=int, default=0, metavar="N", help="reports made at once (default: one per core)")

@@ -49,8 +49,9 @@ def readers(results: Results, each: str) -> list[str]:
         people = results.people
         return sorted(set(people["line_manager"].dropna())) if len(people) else []
     judged = results.verdicts
-    units = judged.loc[(judged["level"] == each) & judged["value"].notna(), "unit"] if len(judged) else []
-    return sorted(set(units) - {"unassigned"})
+    if judged.empty:
+        return []
+    return sorted(set(judged.loc[(judged["level"] == each) & judged["value"].notna(), "unit"]) - {"unassigned"})
 
 
 def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:

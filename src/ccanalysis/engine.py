@@ -53,7 +53,7 @@ def connect(
     """
     import duckdb  # noqa: PLC0415  0.2 s that `import ccanalysis` should not pay
 
-    config: dict[str, str | int | bool] = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(Path(tempfile.gettempdir()) / f"ccanalysis-{os.getpid()}"),
         "autoinstall_known_extensions": False,

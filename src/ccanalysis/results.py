@@ -240,13 +240,9 @@ def _work(
         ratings = checks.gate(checked, _reads(kpis))
     with clock("measure"):
         say("Measuring")
-        asked = {
-            "kind": period.kind,
-            "since": periods[0],
-            "until": period,
-            "contract": workspace.tables,
-        }
-        measured = components(staged.tables, kpis, **asked)
+        measured = components(
+            staged.tables, kpis, kind=period.kind, since=periods[0], until=period, contract=workspace.tables
+        )
         if not (measured.sums["period"] == period.start).any():
             newest = _last_day(staged, workspace)
             raise NoInputError(

@@ -239,8 +239,8 @@ def verdict_table(results: Results, *, level: str, units: Sequence[str] | None =
     if kpi is not None:
         rows = rows[rows["kpi"] == kpi]
     single = level == "centre" or (units is not None and len(units) == 1)
-    columns = ["KPI"] + ([] if single else [_word(results, level).capitalize()])
-    columns += [Column(label="Value", align="right"), Column(label="n", align="right")]  # type: ignore[list-item]
+    columns: list[str | Column] = ["KPI"] + ([] if single else [_word(results, level).capitalize()])
+    columns += [Column(label="Value", align="right"), Column(label="n", align="right")]
     columns += ["Target", "Verdict", "Course", "Trend", "Data"]
     shown = [_verdict_row(results, row, single=single) for _, row in rows.iterrows()]
     caption = f"Verdicts, {results.period.text}"
@@ -297,7 +297,7 @@ def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", 
             sentence += f" The same is seen in {text.listed(also[index])}."
         if row["level"] == "agent":
             sentence = sentence.replace(f"{row['unit']}:", f"{_person(results, str(row['unit']))}:", 1)
-        status = _STATUS.get(str(row["status"])) if row["kind"] != "recognise" else "met"
+        status: Any = "met" if row["kind"] == "recognise" else _STATUS.get(str(row["status"]))
         items.append(Item(text=sentence, detail=f"{_impact(results, row)}{row['action']}", status=status))
     return Note(kind="verdicts", items=items)
 
@@ -533,7 +533,7 @@ def intake_table(results: Results) -> Table:
         for (table, source), row in zip(intake.index, intake.to_numpy(), strict=True)
     ]
     names = ("Files", "Read", "Kept", "Quarantined", "Duplicates", "Set aside")
-    columns = ["Source", "Table", *(Column(label=name, align="right") for name in names)]
+    columns: list[str | Column] = ["Source", "Table", *(Column(label=name, align="right") for name in names)]
     note = "Read = kept + quarantined + duplicates. Set aside: rows that the mapping declares not to be records."
     return Table(columns=columns, rows=rows, caption="What was read", note=note)
 
@@ -549,8 +549,15 @@ def quarantine_table(results: Results, *, most: int = 40) -> Table | Note:
         first = group.iloc[0]
         example = f"{Path(str(first['source_file'])).name}, row {first['source_row']}"
         rows.append([str(source), str(table), "" if pd.isna(column) else str(column), str(reason), len(group), example])
-    rows.sort(key=lambda row: -row[4])
-    columns = ["Source", "Table", "Column", "Reason", Column(label="Rows", align="right"), "First one"]
+    rows.sort(key=lambda row: -int(str(row[4])))
+    columns: list[str | Column] = [
+        "Source",
+        "Table",
+        "Column",
+        "Reason",
+        Column(label="Rows", align="right"),
+        "First one",
+    ]
     note = "" if len(rows) <= most else f"The {most} most frequent of {len(rows)} reasons."
     return Table(columns=columns, rows=rows[:most], caption="Quarantined rows", note=note)
 
