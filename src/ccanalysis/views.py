@@ -239,7 +239,7 @@ def verdict_table(results: Results, *, level: str, units: Sequence[str] | None =
     if kpi is not None:
         rows = rows[rows["kpi"] == kpi]
     single = level == "centre" or (units is not None and len(units) == 1)
-    columns: list[str | Column] = ["KPI"] + ([] if single else [_word(results, level).capitalize()])
+    columns: list[str | Column] = ["KPI", *([] if single else [_word(results, level).capitalize()])]
     columns += [Column(label="Value", align="right"), Column(label="n", align="right")]
     columns += ["Target", "Verdict", "Course", "Trend", "Data"]
     shown = [_verdict_row(results, row, single=single) for _, row in rows.iterrows()]

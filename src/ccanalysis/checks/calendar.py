@@ -58,7 +58,9 @@ def opening_days(scope: Scope, channels: list[str], overrides: pd.DataFrame) -> 
     found = []
     for channel in channels:
         hours = scope.centre.opening.get(channel)
-        for day in days if hours is not None else ():
+        if hours is None:
+            continue
+        for day in days:
             name = "holiday" if day in holidays and "holiday" in hours else WEEKDAYS[day.weekday()]
             opening = hours.get(name)
             is_open = special.get((day, channel), special.get((day, None), opening is not None))
@@ -103,6 +105,7 @@ def expected_days(scope: Scope, counted: pd.DataFrame, *, overrides: pd.DataFram
     # An empty part, as of a centre without opening hours, would take the others' types with it.
     expected = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     expected["expected"] = expected["expected"].astype(bool)
+    expected["on_date"] = pd.to_datetime(expected["on_date"])
     channels = expected[expected["level"] == "channel"]
     if len(channels):
         shut = ~expected["on_date"].isin(channels.loc[channels["expected"], "on_date"])

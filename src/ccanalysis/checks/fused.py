@@ -200,10 +200,10 @@ class DuckDBDatasource(SQLDatasource):
 class FusedDatasource(SQLDatasource):
     """The same with `FusedEngine`."""
 
-    type: Literal["ccanalysis_fused"] = "ccanalysis_fused"  # type: ignore[assignment]
+    type: Literal["ccanalysis_fused"] = "ccanalysis_fused"  # type: ignore[assignment,valid-type]
 
     @property
-    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:  # type: ignore[valid-type]
         """The engine that a batch of this source is validated with."""
         return FusedEngine
 
