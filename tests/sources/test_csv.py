@@ -232,6 +232,18 @@ def test_a_missing_column_is_refused_with_the_nearest_name(desk):
     assert not list((desk.root / ".ccanalysis").rglob("*.parquet"))
 
 
+def test_a_header_of_which_most_is_missing_shows_none_of_its_names(desk):
+    """It may have run into the first row."""
+    desk.write("calls.csv", f"Call ID,Start,Jane Doe\n{call()}\n")
+    desk.source("data/calls.csv", CALLS_COLUMNS)
+    with pytest.raises(ContractError) as error:
+        desk.stage()
+    assert str(error.value) == (
+        "calls.csv, row 1: the header has no columns 'Channel', 'Result', 'Wait', 'Talk', 'Agent', 'Team', "
+        "which source 'source 1' maps. Correct the mapping, or export the file again"
+    )
+
+
 @pytest.mark.parametrize("first", [call(), "Calls of week 46"], ids=["no_header", "a_title_above"])
 def test_a_first_row_that_is_no_header_is_refused_and_not_shown(desk, first):
     """Its cells may be people's data."""

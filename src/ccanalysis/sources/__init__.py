@@ -116,11 +116,24 @@ class _writing:  # noqa: N801  used as a function
 
     def __enter__(self) -> None:
         with environment_faults(self.home):
+            for left in self.home.glob(".writing-*-*"):
+                if not _alive(int(left.name.rpartition("-")[2])):
+                    shutil.rmtree(left, ignore_errors=True)
             shutil.rmtree(self.aside, ignore_errors=True)
             self.aside.mkdir(parents=True)
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.aside, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _load(folder: Path) -> Staged | None:

@@ -199,7 +199,7 @@ def write(sheet: Any, request: dict[str, Any], errors: set[tuple[int, int]]) -> 
         "blank": blank,
         "repeated": repeated,
         "inner_lines": inner,
-        "blanks": False,
+        "blanks": "none",
     }
 
 

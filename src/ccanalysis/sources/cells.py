@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ccanalysis.contracts import Column, Table
 from ccanalysis.engine import literal, quoted
@@ -23,6 +23,7 @@ from ccanalysis.workspace import SETTINGS_FILE, FieldMapping, Source
 if TYPE_CHECKING:
     import duckdb
 
+Blanks = Literal["none", "spaces", "any"]
 MARK = "\x1f"
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(65279)"
 _SECONDS = {"s": 1, "ms": 0.001, "min": 60, "h": 3600, "day": 86_400, "hh:mm:ss": 1}
@@ -83,7 +84,7 @@ def casting(
     *,
     zone: str,
     days: str,
-    blanks: bool = True,
+    blanks: Blanks = "any",
     inner_newline: str = "",
 ) -> Casting:
     """Write the SQL for one source.
@@ -95,7 +96,7 @@ def casting(
         positions: Export column -> position in the file.
         zone: The zone of times without an offset.
         days: The tables of days of that zone, as `clock_changes.add_day_tables` names them.
-        blanks: Whether cells may begin or end with blanks.
+        blanks: What cells may begin or end with; empty cells are NULL in any case.
         inner_newline: The character that stands for a line break inside a value, if there is one.
 
     Raises:
@@ -113,7 +114,7 @@ class _Builder:
         positions: Mapping[str, int],
         zone: str,
         days: str,
-        blanks: bool,
+        blanks: Blanks,
         inner_newline: str,
     ) -> None:
         self.connection = connection
@@ -149,10 +150,10 @@ class _Builder:
         product = {n: self._product(n, m, names) for n, m in mapped.items() if m.product}
         faults = [f"{fault} AS {_f(name)}" for name, (_, fault) in read.items() if fault]
         faulty = [name for name, (_, fault) in read.items() if fault]
-        checks = [check for n in mapped if (check := self._check(names[n], has_fault=n in faulty))]
+        checks = {n: check for n in mapped if (check := self._check(names[n], has_fault=n in faulty))}
         listed = "NULL::VARCHAR[]"
         if checks:
-            every = ", ".join(checks)
+            every = ", ".join(_v(name) for name in checks)
             listed = f"CASE WHEN coalesce({every}) IS NOT NULL THEN list_filter([{every}], lambda f: f IS NOT NULL) END"
         zoneless = " OR ".join(f"{local} IS NOT NULL" for local in self.locals) or "false"
         columns = [
@@ -170,7 +171,7 @@ class _Builder:
         if self.moments:
             query = f"SELECT *, {', '.join(self.moments)} FROM ({query})"
         query = f"SELECT q.*, {', '.join([*values, *self.doubts])} FROM ({query}) AS q {' '.join(self.joins)}"
-        for layer in (faults, _aliased(between, quoted), _aliased(product, quoted)):
+        for layer in (faults, _aliased(between, quoted), _aliased(product, quoted), _aliased(checks, _v)):
             if layer:
                 query = f"SELECT *, {', '.join(layer)} FROM ({query})"
         answer = [
@@ -193,9 +194,13 @@ class _Builder:
         raw = f"c{position}"
         if self.inner_newline:
             raw = f"replace({raw}, {literal(self.inner_newline)}, chr(10))"
-        if self.blanks:
-            raw = f"trim({raw}, {_BLANKS})"
-        return f"nullif({raw}, '')"
+        # Trimming costs 0.7 to 1 µs a cell, looking at its two ends a tenth of that.
+        if self.blanks == "any":
+            return f"nullif(trim({raw}, {_BLANKS}), '')"
+        if self.blanks == "spaces":
+            spaced = f"starts_with({raw}, ' ') OR ends_with({raw}, ' ')"
+            return f"CASE WHEN {spaced} THEN nullif(trim({raw}), '') ELSE {raw} END"
+        return raw
 
     def _set_aside(self) -> str:
         conditions = [
@@ -529,6 +534,10 @@ def _aliased(expressions: Mapping[str, str], alias: Callable[[str], str]) -> lis
 
 def _t(name: str) -> str:
     return quoted(f"{name}~")
+
+
+def _v(name: str) -> str:
+    return quoted(f"{name}?")
 
 
 def _f(name: str) -> str:

@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccanalysis.errors import ContractError, NoInputError, SettingsError, place
+from ccanalysis.sources.cells import Blanks
 from ccanalysis.workspace import SETTINGS_FILE, Source
 
 INNER_NEWLINE = "\x1e"  # stands for a line break inside a quoted value; a row that holds one itself is quarantined
+WIDE_BLANKS = ("\u00a0", "\u202f", "\ufeff")
 MAX_ROW = 1_000_000  # characters
 MAX_ROW_LINES = 10_000  # lines that one quoted value may run over
 CHUNK = 1 << 22
@@ -63,7 +65,7 @@ class Records:
         blank: Lines without any value between the header and the end.
         repeated: Times that the header came again.
         inner_lines: Line breaks inside quoted values of written records.
-        blanks: Whether cells may begin or end with blanks.
+        blanks: What cells may begin or end with: `none`, `spaces` or `any` blanks.
         mojibake: Whether UTF-8 seems to have been read as a Windows code page somewhere.
         sha256: The digest of the bytes that were read.
     """
@@ -78,7 +80,7 @@ class Records:
     blank: int = 0
     repeated: int = 0
     inner_lines: int = 0
-    blanks: bool = True
+    blanks: Blanks = "any"
     mojibake: bool = False
     sha256: str = ""
 
@@ -238,20 +240,14 @@ class _Pass:
     def __init__(self, source: Source, path: Path, *, number: int, careful: bool) -> None:
         self.path = path
         self.prefix = f"{number}{source.delimiter}"
-        self.records = Records(blanks=False)
+        self.records = Records(blanks="none")
         self.delimiter = source.delimiter
         self.quote = source.quote
         self.skip = source.skip_lines
         self.careful = careful
         self.blank_characters = f"{self.delimiter}{self.quote} \t\u00a0\ufeff"
         edges = [self.delimiter, "\n", *self.quote]
-        self.blank_edges = (
-            "\u00a0",
-            "\u202f",
-            "\ufeff",
-            *(edge + " " for edge in edges),
-            *(" " + edge for edge in edges),
-        )
+        self.spaced_edges = [spaced for edge in edges for spaced in (edge + " ", " " + edge)]
         self.open: list[tuple[int, str]] = []  # lines of a record whose quoted value is not closed yet
         self.open_size = 0
         self.fields = 0
@@ -266,16 +262,18 @@ class _Pass:
             self.unterminated = self.records.lines
         numbered: Iterator[tuple[int, str]] = enumerate(lines, start)
         joined = "\n".join(["", *lines, ""])
-        if not self.records.blanks:
-            tabs = self.delimiter != "\t" and "\t" in joined
-            self.records.blanks = tabs or any(edge in joined for edge in self.blank_edges)
+        if self.records.blanks != "any":
+            if (self.delimiter != "\t" and "\t" in joined) or any(blank in joined for blank in WIDE_BLANKS):
+                self.records.blanks = "any"
+            elif self.records.blanks == "none" and any(edge in joined for edge in self.spaced_edges):
+                self.records.blanks = "spaces"
         if not (self.records.mojibake or joined.isascii()) and any(sign in joined for sign in ("Ã", "Â", "â€")):
             self.records.mojibake = MOJIBAKE.search(joined) is not None
         encoded = joined.encode("utf-8")
         controls = len(encoded.translate(None, _CONTROLS)) != len(encoded) or (
             b"\xc2" in encoded and _CONTROL.search(joined) is not None
         )
-        if controls or self.open or (self.quote and self.quote in joined) or not terminated:
+        if controls or self.open or not terminated or self._quoted(lines, joined):
             return self._slow(numbered)
         begin = []
         while not self.header_line and (first := next(numbered, None)):
@@ -291,6 +289,12 @@ class _Pass:
             self.records.repeated += repeated
             self.records.blank += len(body) - len(out) - repeated
         return "".join([*begin, *out])
+
+    def _quoted(self, lines: list[str], joined: str) -> bool:
+        """Tell whether quoting must be followed line by line: somewhere a quoted value seems to stay open."""
+        if not self.quote or self.quote not in joined:
+            return False
+        return self.careful or any(line.count(self.quote) % 2 for line in lines)
 
     def finish(self) -> str:
         """Close what is open at the end of the file and return what to write for it."""

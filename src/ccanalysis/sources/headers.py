@@ -49,7 +49,7 @@ def match_header(source: Source, header: Sequence[str], path: Path, row: int) ->
         if header[found[0]] != name:
             notes.append(f"column {name!r} is written {_shown(header[found[0]])} in {path.name}")
     if missing:
-        raise _missing(source, header, path, row, missing, known=bool(positions))
+        raise _missing(source, header, path, row, missing, known=len(positions))
     left = [
         _shown(name) if name else f"column {position + 1} without a name"
         for position, name in enumerate(header)
@@ -69,16 +69,19 @@ def _shown(name: str) -> str:
 
 
 def _missing(
-    source: Source, header: Sequence[str], path: Path, row: int, missing: list[str], *, known: bool
+    source: Source, header: Sequence[str], path: Path, row: int, missing: list[str], *, known: int
 ) -> ContractError:
     """Say which columns are missing; names of the file are shown only where its first row surely is a header."""
     columns = ", ".join(repr(name) for name in missing)
     at = place(path, row=row)
     plural = "s" if len(missing) > 1 else ""
     if known:
+        surely = known >= len(missing)
         return ContractError(
             f"the header has no column{plural} {columns}, which source {source.name!r} maps",
-            remedy=nearest(missing[0], [name for name in header if name]),
+            remedy=nearest(missing[0], [name for name in header if name])
+            if surely
+            else "Correct the mapping, or export the file again",
             place=at,
         )
     if len(header) == 1 and source.format == "csv":

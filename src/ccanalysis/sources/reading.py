@@ -226,6 +226,7 @@ def _casting(stage: Stage, source: Source, batch: Sequence[Arrived]) -> tuple[Ca
     first = batch[0]
     zone = source.zone or stage.workspace.centre.time_zone
     inner = any(arrived.records.inner_lines for arrived in batch)
+    blanks = {arrived.records.blanks for arrived in batch}
     cast = casting(
         stage.connection,
         source,
@@ -233,7 +234,7 @@ def _casting(stage: Stage, source: Source, batch: Sequence[Arrived]) -> tuple[Ca
         first.positions,
         zone=zone,
         days=stage.days(zone),
-        blanks=inner or any(arrived.records.blanks for arrived in batch),
+        blanks="any" if inner or "any" in blanks else "spaces" if "spaces" in blanks else "none",
         inner_newline=csv_files.INNER_NEWLINE if inner else "",
     )
     if first.schema is not None:

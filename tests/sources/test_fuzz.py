@@ -1,0 +1,142 @@
+"""Mutated exports: either read as declared or refused in words; never a traceback, never a shifted column."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from openpyxl import Workbook
+
+from ccanalysis.errors import CcanalysisError
+
+from .conftest import CALLS_COLUMNS, CALLS_HEADER, call, counts, rows
+
+pytestmark = pytest.mark.slow
+
+# Each column's values tell whose they are, and columns of other types stand between them.
+PREFIXES = {"contact_id": "contact-", "agent_id": "agent-", "team": "team-"}
+PIECES = [
+    b'"',
+    b",",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b'""',
+    b'",',
+    b',"',
+    b";",
+    b"\x00",
+    b"\x1e",
+    b"\x1f",
+    b"\xff",
+    b"\xc3",
+    b"\xa0",
+]
+
+
+def line(n):
+    """Write one row; every third has a quoted value with a delimiter or a line break."""
+    team = (f"team-{n % 7}", f'"team-{n % 7}, north"', f'"team-{n % 7}\nsouth"')[n % 3]
+    return call(f"contact-{n}", wait=str(n % 600), agent=f"agent-{n % 40}", team=team)
+
+
+CSV = "\n".join([CALLS_HEADER, *(line(n) for n in range(300))]).encode() + b"\n"
+
+
+def mutated(content, chance):
+    """Change some bytes: flipped, taken out, put in, copied, cut."""
+    content = bytearray(content)
+    for _ in range(chance.choice([1, 1, 2, 3, 8])):
+        at = chance.randrange(len(content))
+        match chance.randrange(6):
+            case 0:
+                content[at] ^= 1 << chance.randrange(8)
+            case 1:
+                del content[at : at + chance.choice([1, 2, 30, 500])]
+            case 2:
+                content[at:at] = chance.choice(PIECES)
+            case 3:
+                begin = chance.randrange(len(content))
+                content[at:at] = content[begin : begin + chance.choice([5, 60, 400])]
+            case 4:
+                content[at : at + 1] = chance.choice(PIECES)
+            case 5 if chance.random() < 0.3:
+                del content[at:]
+        if not content:
+            return b"x"
+    return bytes(content)
+
+
+def foreign(staged):
+    """Count values that begin as another column's do."""
+    found = rows(staged.tables["contacts"], *PREFIXES)
+    return [
+        (name, other)
+        for row in found
+        for value, name in zip(row, PREFIXES, strict=True)
+        for other, prefix in PREFIXES.items()
+        if value and other != name and value.startswith(prefix)
+    ]
+
+
+def outcome(desk):
+    """Stage, and check what must hold of whatever comes back."""
+    try:
+        staged = desk.stage()
+    except CcanalysisError as error:
+        assert "\n" not in str(error)
+        assert not re.search(r"(contact|agent|team)-\d", str(error)), "an error shows a cell"
+        return "refused"
+    total = counts(staged)
+    assert total["read"] == total["kept"] + total["quarantined"] + total["duplicates"]
+    assert foreign(staged) == []
+    assert len(set(pd.read_parquet(staged.quarantine)["source_row"])) == total["quarantined"]
+    return "read"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_mutated_csv_files_are_read_or_refused(desk, seed):
+    """Thirty files of each seed."""
+    chance = random.Random(seed)
+    desk.source("data/calls.csv", CALLS_COLUMNS)
+    seen = []
+    for _ in range(30):
+        desk.write("calls.csv", mutated(CSV, chance))
+        seen.append(outcome(desk))
+    assert {"read", "refused"} == set(seen)
+
+
+def test_mutated_parquet_files_are_read_or_refused(desk):
+    """Sixty of them."""
+    chance = random.Random(1)
+    columns = {name: [] for name in CALLS_HEADER.split(",")}
+    for n in range(300):
+        for name, value in zip(columns, line(n).replace('"', "").replace(", ", " ").split(","), strict=True):
+            columns[name].append(value)
+    path = desk.root / "data" / "calls.parquet"
+    pq.write_table(pa.table(columns), path)
+    content = path.read_bytes()
+    desk.source("data/calls.parquet", CALLS_COLUMNS, more='format = "parquet"')
+    for _ in range(60):
+        path.write_bytes(mutated(content, chance))
+        outcome(desk)
+
+
+def test_mutated_workbooks_are_read_or_refused(desk):
+    """Twenty-five of them."""
+    chance = random.Random(1)
+    book = Workbook()
+    book.active.append(CALLS_HEADER.split(","))
+    for n in range(50):
+        book.active.append(line(n).replace('"', "").replace(", ", " ").split(","))
+    path = desk.root / "data" / "calls.xlsx"
+    book.save(path)
+    content = path.read_bytes()
+    desk.source("data/calls.xlsx", CALLS_COLUMNS, more='format = "excel"')
+    for _ in range(25):
+        path.write_bytes(mutated(content, chance))
+        outcome(desk)
