@@ -216,8 +216,8 @@ between machines, `env`, the name of an environment variable that holds it.
 
 ## `[tables.TABLE.columns.COLUMN]`
 
-A column of the centre's own, for `intervals`: `type` (`integer`, `number` or `text`), `about`, and the range `low` to
-`high` (`low` is 0 where not given).
+A column of the centre's own, for {extensible}: `type` (`integer`, `number` or `text`), `about`, and the range
+`low` to `high` (`low` is 0 where not given).
 
 ## `[unit_names]`
 
@@ -249,7 +249,8 @@ def settings_page() -> str:
             chosen = [f for f in chosen if f.name in names]
         rows = [[code(names.get(f.name, f.name)), _default(f), _spelled(said.get(f.name, ""))] for f in chosen]
         parts += [f"## `{heading}`\n", f"{lead}\n", table(["Key", "Default", "Meaning"], rows)]
-    parts.append(MORE_SETTINGS)
+    own = [code(name) for name, kept in contracts.TABLES.items() if kept.extensible]
+    parts.append(MORE_SETTINGS.replace("{extensible}", " and ".join(own)))
     lead = (
         "Everything about a centre stands in ccanalysis.toml. A key that is not known, a value of another type or a "
         "name that does not exist ends a command with exit code 2 and names the line; nothing is guessed."

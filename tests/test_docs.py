@@ -13,6 +13,7 @@ import shlex
 import shutil
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ FOLDERS = ("docs", "examples", "benchmarks", "notebooks", "data", "expectations"
 PAGES = sorted([*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))])
 REFERENCE = DOCS / "reference"
 WRITTEN = [path for path in PAGES if REFERENCE not in path.parents]  # by people
+OURS = [path for path in WRITTEN if path.parent == ROOT or DOCS in path.parents]  # what examples/ shows, it tests
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,10 @@ def blocks(page: Path) -> tuple[Block, ...]:
     return tuple(found)
 
 
-def all_blocks(*languages: str, fragments: bool = False) -> list[Block]:
-    """Return the blocks of some languages on every page; those marked as fragments only when asked for."""
-    listed = [block for page in PAGES for block in blocks(page) if block.language in languages]
-    return listed if fragments else [block for block in listed if "fragment" not in block.words]
+def all_blocks(*languages: str, pages: Sequence[Path] = PAGES) -> list[Block]:
+    """Return the blocks of some languages on the pages, but for those marked as fragments."""
+    listed = [block for page in pages for block in blocks(page) if block.language in languages]
+    return [block for block in listed if "fragment" not in block.words]
 
 
 def prose(page: Path) -> str:
@@ -301,7 +303,7 @@ def understood(arguments: list[str]) -> str:
     return ""
 
 
-SHELL = all_blocks("sh", "console", "powershell", "cron", "ini")
+SHELL = all_blocks("sh", "bash", "console", "powershell", "cron", "ini")
 
 
 @pytest.mark.parametrize("block", SHELL, ids=lambda block: block.name)
@@ -311,12 +313,14 @@ def test_every_command_that_is_shown_exists(block):
     targets = {name for group in targets for name in group.split()}
     tasks = set(re.findall(r'"(\w+)": ', (ROOT / "tasks.py").read_text(encoding="utf-8").partition("TASKS = ")[2]))
     wrong = []
-    for line in commands(block) if block.language in ("sh", "console", "powershell") else block.text.splitlines():
+    for line in (
+        commands(block) if block.language in ("sh", "bash", "console", "powershell") else block.text.splitlines()
+    ):
         for match in re.finditer(r"(?:^|[\s/\\])ccanalysis(?:\.exe)?\s+(?!=)((?:(?!\s\d?[|>;&]|[#\"]).)*)", line):
             arguments = shlex.split(match[1])
             if why := understood(arguments):
                 wrong.append(why)
-        for parts in words_of(line) if block.language in ("sh", "console") else []:
+        for parts in words_of(line) if block.language in ("sh", "bash", "console") else []:
             if parts[0] == "make" and not set(parts[1:]) <= targets:
                 wrong.append(line)
             if "tasks.py" in parts and parts[parts.index("tasks.py") + 1] not in tasks:
@@ -348,7 +352,7 @@ outcome = { column = "Outcome", codes = { A = "answered" } }
 """
 
 
-@pytest.mark.parametrize("block", all_blocks("toml"), ids=lambda block: block.name)
+@pytest.mark.parametrize("block", all_blocks("toml", pages=OURS), ids=lambda block: block.name)
 def test_settings_that_are_shown_can_be_followed(block, tmp_path):
     """Every TOML block opens as the settings of a workspace; what else a workspace needs is added."""
     content = tomllib.loads(block.text)
@@ -359,7 +363,7 @@ def test_settings_that_are_shown_can_be_followed(block, tmp_path):
     Workspace.open(tmp_path)
 
 
-@pytest.mark.parametrize("block", all_blocks("yaml"), ids=lambda block: block.name)
+@pytest.mark.parametrize("block", all_blocks("yaml", pages=OURS), ids=lambda block: block.name)
 def test_registers_that_are_shown_can_be_followed(block, tmp_path):
     """Every YAML block loads as a register, whole or as entries of one."""
     text = block.text
@@ -370,7 +374,7 @@ def test_registers_that_are_shown_can_be_followed(block, tmp_path):
     assert register.load(path, contracts.TABLES).kpis
 
 
-@pytest.mark.parametrize("block", all_blocks("json"), ids=lambda block: block.name)
+@pytest.mark.parametrize("block", all_blocks("json", pages=OURS), ids=lambda block: block.name)
 def test_rules_that_are_shown_can_be_followed(block, tmp_path):
     """Every JSON block is an expectation, or a suite, that loads."""
     from ccanalysis.checks import suites
@@ -387,7 +391,7 @@ def test_rules_that_are_shown_can_be_followed(block, tmp_path):
 # --- examples: Python -------------------------------------------------------------------------------------------------
 
 TUTORIAL = DOCS / "tutorial.md"
-PYTHON_PAGES = sorted({block.page for block in all_blocks("python")} - {TUTORIAL})
+PYTHON_PAGES = sorted({block.page for block in all_blocks("python", pages=OURS)} - {TUTORIAL})
 
 
 @pytest.fixture(scope="module")
