@@ -47,6 +47,7 @@ VOLUME_LEAST_SHARE = 0.1
 EXPECTATION_COLUMNS = [
     "rule",
     "table",
+    "on",
     "columns",
     "expectation",
     "dimension",
@@ -70,8 +71,8 @@ class Checked:
     """What the suites found.
 
     Attributes:
-        expectations: One row per rule, for the period: rule, table, columns, expectation, dimension, verdict
-            (accuracy, suitability), severity (block, caution, note), kpis (empty: those that read the columns),
+        expectations: One row per rule, for the period: rule, table, on (its batch), columns, expectation, dimension,
+            verdict (accuracy, suitability), severity (block, caution, note), kpis (empty: those that read the columns),
             channels (empty: all), about, remedy, n, n_failed, share_failed, outcome (passed, failed, not assessed),
             cause (why not assessed: nothing to look at, error, absent), reason (one plain sentence).
         by_period: The same thresholds per period of the baseline, for the centre and each team: rule, level, unit,
@@ -147,7 +148,7 @@ def check(
         parameters, unknown = _parameters(connection, scope, made)
         decisions, looked_at = _decide(connection, rules, made, parameters, unknown, present)
         histories = [_run.history(connection, batch, batch_rules, decisions, scope) for batch, batch_rules in looked_at]
-        by_period = pd.concat([pd.DataFrame(columns=_run.HISTORY), *histories], ignore_index=True)
+        by_period = _joined(histories, _run.HISTORY)
         failed = set(by_period.loc[by_period["n_failed"].fillna(0).astype("int64") > 0, "rule"])
         counted = [
             (batch, [rule for rule in batch_rules if rule.id in failed and rule.verdict == "accuracy"])
@@ -163,7 +164,7 @@ def check(
         expectations=_expectations(every, decisions, by_period, scope),
         by_period=by_period,
         failures=failures,
-        coverage=pd.concat(coverage, ignore_index=True)[_COVERAGE] if coverage else pd.DataFrame(columns=_COVERAGE),
+        coverage=_joined(coverage, _COVERAGE),
         suite_hashes=hashes,
         tables={name: tuple(column.name for column in contract[name].columns) for name in sorted(present)},
         period=period,
@@ -192,7 +193,7 @@ def failing_rules(
     kpi: str = "",
     severities: tuple[str, ...] = ("block", "caution"),
 ) -> tuple[str, ...]:
-    """Return the accuracy rules whose failing rows a figure on these columns should be shown without.
+    """Return the accuracy rules that rows fail which a figure on these columns should be shown without.
 
     Args:
         checked: What the suites found.
@@ -203,8 +204,11 @@ def failing_rules(
     """
     rules = checked.expectations
     wanted = set(columns)
+    failed = set(checked.by_period.loc[checked.by_period["n_failed"].fillna(0) > 0, "rule"])
     concerned = [
         rule.table == table
+        and rule.on in ("rows", "all")
+        and rule.rule in failed
         and (kpi in rule.kpis if rule.kpis else not rule.columns or bool(wanted & set(rule.columns)))
         for rule in rules.itertuples()
     ]
@@ -241,6 +245,12 @@ def failing_rows(
         f"SELECT DISTINCT source_file, source_row FROM read_parquet({literal(checked.failures)})"
         f' WHERE "table" = {literal(table)} AND rule IN ({listed})'
     )
+
+
+def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Put frames under each other; empty ones would take the types of the others with them."""
+    parts = [part for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _parameters(
@@ -385,6 +395,7 @@ def _expectations(
             {
                 "rule": rule.id,
                 "table": rule.table,
+                "on": rule.on,
                 "columns": rule.columns,
                 "expectation": rule.type,
                 "dimension": rule.dimension,

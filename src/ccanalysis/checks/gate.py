@@ -52,14 +52,8 @@ def gate(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
     present = grid[~grid["absent"]]
     outcomes = _outcomes(checked, _pairs(checked, reads), present)
     unseen = present[[*_UNIT, "table"]].merge(_columns(checked, reads), on=["kpi", "table"])
-    marks = pd.concat(
-        [
-            _rated(outcomes, present),
-            unseen[[*_UNIT, "rank", "reason"]].assign(verdict="accuracy", rule=""),
-            _empty(grid),
-        ],
-        ignore_index=True,
-    )
+    unseen = unseen[[*_UNIT, "rank", "reason"]].assign(verdict="accuracy", rule="")
+    marks = pd.concat([_empty(grid), unseen, _rated(outcomes, present)], ignore_index=True)
     worst = (
         marks.pivot_table(index=_UNIT, columns="verdict", values="rank", aggfunc="max")
         .reindex(columns=list(VERDICTS))
