@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ccanalysis import sources
 from ccanalysis.contracts import LINEAGE, TABLES
-from ccanalysis.errors import CcanalysisError, EnvironmentFaultError
+from ccanalysis.errors import CcanalysisError, ContractError, EnvironmentFaultError
 from ccanalysis.sources import staging
 
 from .conftest import CALLS_COLUMNS, CALLS_HEADER, Desk, call, counts, faults, rows
@@ -132,6 +132,19 @@ def test_missing_parts_of_a_key_are_equal(desk):
     columns = 'starts_on = { column = "d", format = "iso" }\nlength = { value = "day" }\nn_offered = "n"\nteam = "team"'
     desk.source("data/i.csv", columns, table="intervals")
     assert counts(desk.stage()) == {"read": 3, "kept": 2, "quarantined": 0, "duplicates": 1, "set_aside": 0}
+
+
+def test_half_hours_on_one_key_are_refused_rather_than_lost(desk):
+    """The contract keeps the hour; two halves of it are no repeat."""
+    desk.write("i.csv", "d,h,n\n2026-11-09,8,5\n2026-11-09,8,7\n2026-11-09,9,7\n")
+    columns = 'starts_on = { column = "d", format = "iso" }\nstarts_hour = "h"\nn_offered = "n"\n'
+    desk.source("data/i.csv", columns + 'length = { value = "30min" }', table="intervals")
+    with pytest.raises(ContractError) as error:
+        desk.stage()
+    assert str(error.value) == (
+        "i.csv: 1 intervals within one hour cannot be told apart, for the contract keeps the hour alone. "
+        "Export whole hours, or add them up before"
+    )
 
 
 def test_a_broken_row_is_no_version_of_a_good_one(desk):

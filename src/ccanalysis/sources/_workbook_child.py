@@ -52,8 +52,8 @@ def main(request_path: str) -> int:
     except (MemoryError, ImportError, OSError):  # a library that finds no memory to load fails to import
         return 4
     except Exception as error:
-        refusal = Refusal(f"the workbook cannot be read ({type(error).__name__})", "Save it again as .xlsx, or as CSV")
-        answer.write_text(json.dumps(refusal.answer), encoding="utf-8")
+        fault = Refusal(f"the workbook cannot be read ({type(error).__name__})", "Save it again as .xlsx, or as CSV")
+        answer.write_text(json.dumps(fault.answer), encoding="utf-8")
         return 3
     return 0
 

@@ -178,7 +178,7 @@ def number_records(source: Source, path: Path, work: Path, *, number: int, caref
     pass_ = _Pass(source, path, number=number, careful=careful)
     try:
         with (
-            io.TextIOWrapper(io.BufferedReader(raw, 1 << 20), encoding=encoding, newline=None) as text,
+            io.TextIOWrapper(io.BufferedReader(raw, 1 << 20), encoding=encoding) as text,  # type: ignore[type-var]
             work.open("w", encoding="utf-8", newline="\n") as out,
         ):
             for lines, terminated in _chunks(text, path):
@@ -312,7 +312,7 @@ class _Pass:
         return cut_error(self.path, row)
 
     def _slow(self, numbered: Iterable[tuple[int, str]]) -> str:
-        queue, out = deque(numbered), []
+        queue, out = deque(numbered), list[str]()
         while queue:
             row, line = queue.popleft()
             if self.skip and not self.header_line:
@@ -396,7 +396,7 @@ class _Pass:
 
     def _last(self, row: int, text: str) -> None:
         """Judge a last row without line end: cut for certain where fields are missing, else perhaps."""
-        fields = next(csv.reader([text], delimiter=self.delimiter, **quoting(self.quote)))
+        fields = split(text, self.delimiter, self.quote)
         if len(fields) < len(self.records.header):
             raise self.cut_error(row)
         self._fault(row, "cut" if len(fields) == len(self.records.header) else "fields_extra")
@@ -405,13 +405,21 @@ class _Pass:
         self.header_line = text
         self.records.header_row = row
         self.records.header_lines = lines
-        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, **quoting(self.quote)))
+        names = split(text, self.delimiter, self.quote)
         self.records.header = [name.strip(" \t\ufeff") for name in names]
 
 
-def quoting(quote: str) -> dict[str, object]:
-    """Return how the standard library's reader is told of a quote character, or of none."""
-    return {"quotechar": quote, "quoting": csv.QUOTE_MINIMAL} if quote else {"quoting": csv.QUOTE_NONE}
+def split(text: str, delimiter: str, quote: str) -> list[str]:
+    """Split one record into its fields.
+
+    Examples:
+        >>> split('1,"a, b"', ",", '"')
+        ['1', 'a, b']
+    """
+    lines = io.StringIO(text, newline="")
+    if not quote:
+        return next(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
+    return next(csv.reader(lines, delimiter=delimiter, quotechar=quote), [])
 
 
 def cut_error(path: Path, row: int) -> ContractError:

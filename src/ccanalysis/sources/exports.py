@@ -58,7 +58,7 @@ def find_exports(workspace: Workspace) -> list[Export]:
     Raises:
         NoInputError: A source has no file, or a file no byte.
     """
-    exports = []
+    exports: list[Export] = []
     for source in workspace.sources:
         mapping = repr(replace(source, line=0))
         base, paths = _files(workspace, source)

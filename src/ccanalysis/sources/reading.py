@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -347,7 +346,7 @@ def _declared_aside(source: Source, positions: Mapping[str, int], line: str) -> 
     """Tell whether a record that is too short or too long is one that `ignore_where` names."""
     if not source.ignore_where:
         return False
-    cells = next(csv.reader([line], delimiter=source.delimiter, **csv_files.quoting(source.quote)), [])[2:]
+    cells = csv_files.split(line, source.delimiter, source.quote)[2:]
     for name, texts in source.ignore_where.items():
         position = positions[name]
         if position < len(cells) and cells[position].strip() in {text.strip() for text in texts}:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ccanalysis.contracts import Table
 from ccanalysis.engine import connect, literal, quoted
-from ccanalysis.errors import EnvironmentFaultError
+from ccanalysis.errors import ContractError, EnvironmentFaultError, place
 from ccanalysis.sources.clock_changes import local_sql
 from ccanalysis.sources.csv_files import check_dialect
 from ccanalysis.sources.exports import Export
@@ -134,11 +134,28 @@ def _take_duplicates_out(stage: Stage, table: Table, exports: Sequence[Export]) 
         export.duplicates = int(counts.get(export.number, 0))
         export.kept -= export.duplicates
     [(differing,)] = stage.sql("SELECT count(*) FROM repeated WHERE differs")
+    if differing and table.name == "intervals":
+        _refuse_parts_of_hours(stage, exports)
     if differing:
         rule = f"the one with the latest {table.updated!r}, else the one" if table.updated else "the one"
         stage.note(
             f"{table.name}: {differing:,} rows have the key of another row and differ from it; of each key {rule} of "
             "the later file or row is kept"
+        )
+
+
+def _refuse_parts_of_hours(stage: Stage, exports: Sequence[Export]) -> None:
+    """Refuse quarter and half hours that fall on one key: taking one of them for a repeat would lose contacts."""
+    rows = stage.sql(
+        "SELECT _file, count(*) FROM arrived JOIN repeated USING (_file, _row) "
+        "WHERE differs AND length IN ('15min', '30min') GROUP BY 1 ORDER BY 1"
+    )
+    for number, count in rows:
+        export = next(export for export in exports if export.number == number)
+        raise ContractError(
+            f"{count:,} intervals within one hour cannot be told apart, for the contract keeps the hour alone",
+            remedy="Export whole hours, or add them up before",
+            place=place(export.path),
         )
 
 
