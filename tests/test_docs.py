@@ -193,15 +193,18 @@ def test_the_reference_does_not_depend_on_the_terminal(writer, monkeypatch):
     assert writer.cli_page() == wide
 
 
-def test_a_page_that_is_out_of_date_is_named(writer, tmp_path):
+def test_a_page_that_is_out_of_date_is_named(writer, tmp_path, monkeypatch):
     """A page that was changed by hand, one that is missing and one that is about nothing are all found."""
     folder = tmp_path / "reference"
     shutil.copytree(REFERENCE, folder)
-    late = set(writer.outdated(folder))
+    monkeypatch.setattr(writer, "pages", lambda: {p.name: p.read_text("utf-8") for p in REFERENCE.glob("*.md")})
+    for path in (folder / "python").iterdir():
+        path.unlink()
+    assert writer.outdated(folder) == []
     (folder / "cli.md").write_text("# Commands\n", encoding="utf-8")
     (folder / "tables.md").unlink()
     (folder / "left-over.md").write_text("old\n", encoding="utf-8")
-    assert set(writer.outdated(folder)) == late | {"cli.md", "tables.md", "left-over.md"}
+    assert writer.outdated(folder) == ["cli.md", "left-over.md", "tables.md"]
 
 
 def test_every_setting_that_is_read_is_on_its_page():
@@ -388,6 +391,27 @@ def test_rules_that_are_shown_can_be_followed(block, tmp_path):
     assert rules[content["name"]]
 
 
+@pytest.mark.slow
+def test_the_rule_that_is_shown_can_be_computed(riverside, tmp_path):
+    """The rule of the how-to page passes on the tutorial's calls, and a slow one would fail it."""
+    from ccanalysis import checks, sources
+    from ccanalysis.periods import Period
+
+    page = DOCS / "how-to" / "add-a-rule.md"
+    (rule,) = [json.loads(block.text) for block in blocks(page) if block.language == "json"]
+    stricter = json.loads(json.dumps(rule))
+    stricter["kwargs"]["max_value"], stricter["meta"]["id"] = 20, "contacts.call_waits_20_s"
+    suite = {"name": "contacts", "expectations": [rule, stricter]}
+    (tmp_path / "contacts.json").write_text(json.dumps(suite), encoding="utf-8")
+    workspace = Workspace.open(riverside)
+    staged = sources.stage(workspace)
+    found = checks.check(staged.tables, tmp_path, period=Period.parse("2026-W18"), centre=workspace.centre)
+    assert found.expectations.set_index("rule")["outcome"].to_dict() == {
+        "contacts.call_waits_half_an_hour": "passed",
+        "contacts.call_waits_20_s": "failed",
+    }
+
+
 # --- examples: Python -------------------------------------------------------------------------------------------------
 
 TUTORIAL = DOCS / "tutorial.md"
@@ -468,10 +492,40 @@ def test_the_first_screen_shows_both_commands_and_both_for_windows():
         assert command in first
 
 
+@pytest.mark.slow
+def test_the_sentences_of_the_readme_are_those_of_a_report(riverside):
+    """What the README quotes is what the tutorial's centre is told."""
+    from ccanalysis import results, text
+
+    quoted = re.findall(r"(?:^> .*\n)+", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M)
+    said = [" ".join(line.removeprefix("> ") for line in part.splitlines()) for part in quoted]
+    week = results.compute(Workspace.open(riverside), "2026-W18")
+    told = {text.verdict(row, period=week.period.short) for row in week.verdicts.to_dict("records")}
+    assert len(said) == 2
+    assert [sentence for sentence in said if sentence not in told] == []
+
+
 def test_every_how_to_is_on_the_start_page():
     """One page per task, and all of them are listed."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     assert [path.name for path in sorted((DOCS / "how-to").glob("*.md")) if f"how-to/{path.name}" not in index] == []
+
+
+NAME = r"[a-z]+(?:_[a-z0-9]+)+"
+
+
+@pytest.mark.parametrize("page", OURS, ids=shown)
+def test_every_name_in_a_sentence_is_a_name_of_the_project(page):
+    """A `name_like_this` in running text is a column, measure, rule, setting or function that exists."""
+    known = set()
+    for folder, ending in (("src", "*.py"), ("src", "*.json"), ("expectations", "*.json")):
+        for path in (ROOT / folder).rglob(ending):
+            known |= set(re.findall(NAME, path.read_text(encoding="utf-8")))
+    spans = [
+        span for span in re.findall(r"`([^`]+)`", prose(page)) if "/" not in span
+    ]  # paths have a test of their own
+    named = {name for span in spans for name in re.findall(rf"\b{NAME}\b", span)}
+    assert sorted(named - known) == []
 
 
 AMERICAN = (
