@@ -153,7 +153,8 @@ ICON_CSS = (
     ".f,.m{stroke:none}.f{fill:currentColor}.m{fill:var(--on,#fff)}"
     ".o,.n{fill:none;stroke:currentColor;stroke-width:1.9;stroke-linecap:round;stroke-linejoin:round}"
     ".n{stroke:var(--on,#fff);stroke-width:2.1}.d{stroke-dasharray:2.6 3.6}"
-    ".sl,.se,.st{fill:none;stroke:currentColor}.se{stroke-width:4.4;stroke-linecap:round}.st{stroke-dasharray:3 3}"
+    ".sl,.se,.st{fill:none;stroke:currentColor;vector-effect:non-scaling-stroke}"
+    ".se{stroke-width:4.4;stroke-linecap:round}.st{stroke-dasharray:3 3}"
 )
 _LAB_CSS = (
     "<style>"
@@ -227,35 +228,35 @@ class Sparkline:
         object.__setattr__(self, "target", _number(self.target))
 
     def html(self) -> Markup:
-        """Draw it as one SVG of 84 by 22 units."""
+        """Draw it as one SVG, which the page stretches to its place; steps are relative, so that they stay short."""
         points = [value for value in self.values if value is not None]
-        label = self.label or f"trend of {len(points)} values"
         if not points:
-            return Markup('<span class="q">no trend</span>')
+            return Markup("<span class=q>no trend</span>")
         low, high = (pick([*points, *([] if self.target is None else [self.target])]) for pick in (min, max))
-        scale = (high - low) or 1.0
-        flat = high == low
-
-        def at(index: int, value: float) -> str:
-            x = 2 + 78 * index / max(len(self.values) - 1, 1)
-            y = 11 if flat else 19 - 16 * (value - low) / scale
-            return f"{_short(x)} {_short(y)}"
-
-        path, gap = [], True
-        for index, value in enumerate(self.values):
-            if value is not None:
-                path.append(("M" if gap else " ") + at(index, value))
-            gap = value is None
-        last = max(index for index, value in enumerate(self.values) if value is not None)
-        target = "" if self.target is None else f'<path class=st d="M2 {at(0, self.target).split()[1]}h78"/>'
+        place = [_place(value, low, high) for value in self.values]
+        path, before, x, y = "", "M", 3, 0
+        for index, down in enumerate(place):
+            if down is None:
+                before = "M"
+                continue
+            if before == "M":
+                path, before = f"{path}M{3 + 3 * index} {down}", "l"
+            else:
+                path, before = f"{path}{before}3{'' if down < y else ' '}{down - y}", " "
+            x, y = 3 + 3 * index, down
+        width = 3 * len(self.values) + 3
+        target = "" if self.target is None else f'<path class=st d="M3 {_place(self.target, low, high)}H{width - 3}"/>'
         return Markup(
-            '<svg class=s viewBox="0 0 84 22" role=img aria-label="{}">{}<path class=sl d="{}"/>'
-            '<path class=se d="M{}h0"/></svg>'
-        ).format(clean(label), Markup(target), "".join(path), at(last, points[-1]))
+            '<svg class=s viewBox="0 0 {} 30" preserveAspectRatio=none role=img aria-label="{}">{}'
+            '<path class=sl d="{}"/><path class=se d="M{} {}h0"/></svg>'
+        ).format(width, clean(self.label or f"trend of {len(points)} values"), Markup(target), path, x, y)
 
 
-def _short(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0") if number < 20 else f"{number:.0f}"
+def _place(value: float | None, low: float, high: float) -> int | None:
+    """Return how far down a value stands in 30 units, 3 of them free at either end."""
+    if value is None:
+        return None
+    return 15 if high == low else round(27 - 24 * (value - low) / (high - low))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -572,13 +573,8 @@ class Table(_Shown):
             sprite: Whether icons refer to the page's sprite sheet.
             name: How the area that scrolls a wide table is called; the caption where not given.
         """
-        plain = len(self.columns) > 1 and [column.align for column in self.columns[1:]] == ["right"] * (
-            len(self.columns) - 1
-        )
-        plain = plain and self.columns[0].align == "left"  # one class for the table says it all
         head = Markup().join(
-            Markup("<th scope=col{}>{}{}</th>").format(
-                "" if plain else _align(column),
+            Markup("<th scope=col>{}{}</th>").format(
                 clean(column.label),
                 Markup(" <small>{}</small>").format(clean(column.unit)) if column.unit else "",
             )
@@ -589,9 +585,7 @@ class Table(_Shown):
         body = Markup().join(
             Markup("<tr>{}\n").format(  # end tags of cells and rows may be left out (HTML, 13.1.2.4)
                 Markup().join(
-                    Markup("<th scope=row{}>{}" if index == 0 else "<td{}>{}").format(
-                        "" if plain else _align(column), _cell_html(cell, sprite=sprite)
-                    )
+                    Markup("<th scope=row>{}" if index == 0 else "<td>{}").format(_cell_html(cell, sprite=sprite))
                     for index, (column, cell) in enumerate(zip(self.columns, row, strict=True))
                 )
             )
@@ -602,12 +596,20 @@ class Table(_Shown):
             notes.append(f"{len(self.rows) - MAX_ROWS:,} further rows are not shown.")
         caption = Markup("<caption>{}</caption>").format(self.caption) if self.caption else Markup()
         table = Markup("<table{}>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(
-            Markup(" class=n") if plain else "", caption, head, body
+            self._aligned(), caption, head, body
         )
         wrapped = Markup('<div class="tbl" role="region" tabindex="0" aria-label="{}">{}</div>').format(
             clean(name) or self.caption or "Table", table
         )
         return wrapped + Markup().join(Markup('<p class="q">{}</p>').format(note) for note in notes)
+
+    def _aligned(self) -> Markup:
+        """Return the classes that align whole columns, `r2` for figures in the second."""
+        sides = {"right": "r", "centre": "m"}
+        names = [
+            f"{sides[column.align]}{place}" for place, column in enumerate(self.columns, 1) if column.align in sides
+        ]
+        return Markup(' class="{}"').format(" ".join(names)) if names else Markup()
 
     def plain(self) -> str:
         """Return the table as text in columns."""
@@ -623,12 +625,6 @@ class Table(_Shown):
             return " | ".join(placed).rstrip()
 
         return "\n".join(filter(None, [self.caption, line(heads), *map(line, texts), self.note]))
-
-
-def _align(column: Column) -> Markup:
-    return (
-        Markup() if column.align == "left" else Markup(" class={}").format({"right": "r", "centre": "m"}[column.align])
-    )
 
 
 def _cell(value: object) -> Cell:

@@ -337,9 +337,9 @@ def test_packing_loses_nothing(values):
     [
         (
             {"type": "scatter", "x": ["a", "b", "c"], "y": [1, 2, 3], "mode": "lines"},
-            r'<path d="M\S+ \S+ \S+ \S+ \S+ \S+"',
+            r'<path d="M\d+ \d+l\d+-\d+ \d+-\d+"',
         ),
-        ({"type": "scatter", "x": [1, 2, 3, 4], "y": [1, None, 3, 4], "mode": "lines"}, r"M\S+ \S+M\S+ \S+ \S+ \S+\""),
+        ({"type": "scatter", "x": [1, 2, 3, 4], "y": [1, None, 3, 4], "mode": "lines"}, r"M\d+ \d+M\d+ \d+l\d+-\d+\""),
         ({"type": "scatter", "x": [1, 2], "y": [3, 4], "mode": "markers"}, r"M\S+ \S+h0M\S+ \S+h0"),
         (
             {"type": "scatter", "x": ["2026-11-01", "2026-11-09"], "y": [1, 2]},
@@ -362,6 +362,20 @@ def test_what_only_plotly_draws_has_no_still_picture(kind):
     assert still(checked({"data": [{"type": kind, "y": [1, 2, 3]}], "layout": {}})) is None
 
 
+def corners(path: str):
+    """Yield the places that a path goes to; arcs and curves are not in it."""
+    x = y = 0.0
+    for letter, numbers in re.findall(r"([MmLlHhVv])([^A-Za-z]*)", path):
+        values = [float(number) for number in re.findall(r"-?[\d.]+", numbers)]
+        pairs = [(v, None) for v in values] if letter in "Hh" else [(None, v) for v in values] if letter in "Vv" else []
+        pairs = pairs or list(zip(values[::2], values[1::2], strict=True))
+        for across, down in pairs:
+            relative = letter.islower()
+            x = x if across is None else across + x * relative
+            y = y if down is None else down + y * relative
+            yield x, y
+
+
 @given(
     st.lists(
         st.one_of(st.none(), st.sampled_from([math.nan, math.inf]), st.floats(-1e9, 1e9), st.integers(-99, 99)),
@@ -375,9 +389,10 @@ def test_a_still_picture_never_leaves_its_frame(values, mode, kind):
     trace = {"type": kind, "x": list(range(len(values))), "y": values, "mode": mode}
     picture = still(checked({"data": [trace], "layout": {}}))
     assert picture is not None
-    for x, y in re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", picture):
-        assert -20 <= float(x) <= 740
-        assert -20 <= float(y) <= 340
+    for path in re.findall(r' d="([^"]+)"', picture):
+        for x, y in corners(path):
+            assert -20 <= x <= 740
+            assert -20 <= y <= 340
     assert "nan" not in picture
     assert "inf" not in picture
 
@@ -387,6 +402,22 @@ def test_labels_of_a_still_picture_are_text(label):
     trace = {"type": "bar", "x": [label, "b"], "y": [1, 2], "name": label, "showlegend": True}
     picture = still(checked({"data": [trace], "layout": {"yaxis": {"title": {"text": label}}}}))
     assert set(re.findall(r"<(\w+)", picture)) <= {"svg", "path", "g", "text"}
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9)), min_size=2, max_size=40), st.floats(-1e9, 1e9))
+def test_a_small_line_goes_where_its_values_are(values, target):
+    """Every value has its place, higher values higher up, the last one marked."""
+    drawn = re.findall(r' d="([^"]+)"', Sparkline(values, target).html())
+    known = [(index, value) for index, value in enumerate(Sparkline(values).values) if value is not None]
+    if not known:
+        assert drawn == []
+        return
+    places = list(corners(drawn[1]))
+    assert [x for x, _ in places] == [3 + 3 * index for index, _ in known]
+    for (_, one), (_, up), (_, other), (_, down) in zip(known, places, known[1:], places[1:], strict=False):
+        assert (up >= down) if one < other else (up <= down) if one > other else (up == down)
+    assert next(corners(drawn[2])) == places[-1]
+    assert all(3 <= y <= 27 for _, y in places)
 
 
 # --- index ---

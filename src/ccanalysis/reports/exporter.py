@@ -59,9 +59,16 @@ def stylesheet() -> str:
         + display.ICON_CSS
         + tones
     )
-    css = _template("page.css").replace("/* scheme */", rules)
+    css = _template("page.css").replace("/* scheme */", rules).replace("/* columns */", _columns())
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     return re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", css)).replace(": ", ":").replace(";}", "}").strip()
+
+
+def _columns() -> str:
+    """Return the rules that align whole columns of tables, up to the tenth; what does not fit stays on the left."""
+    right, centre = (",".join(f".{side}{n} tr>:nth-child({n})" for n in range(2, 11)) for side in "rm")
+    wrapped = "thead tr>th{white-space:normal!important}"
+    return f"{right}{{text-align:right;white-space:nowrap}}{centre}{{text-align:center}}{wrapped}"
 
 
 @functools.cache

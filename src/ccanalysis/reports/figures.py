@@ -27,7 +27,12 @@ DRAWABLE = frozenset(
 )
 # Parts of a layout that fetch something, run on a click, or are set by the page.
 REFUSED = ("images", "geo", "map", "mapbox", "scene")
-DROPPED = ("template", "title", "updatemenus", "sliders", "newshape", "modebar", "autosize", "width")
+DROPPED = frozenset(
+    [
+        *("template", "title", "updatemenus", "sliders", "newshape", "modebar", "autosize", "width"),
+        *("font", "paper_bgcolor", "plot_bgcolor", "margin", "legend", "hoverlabel"),
+    ]
+)
 HARMLESS_TAG = re.compile(r"<(?!/?(?:b|i|em|strong|br|sub|sup|extra)\s*/?>)", re.IGNORECASE)
 ARRAY_KINDS = ("f8", "f4", "i4", "i2", "i1", "u4", "u2", "u1")
 MAX_POINTS = 20_000

@@ -200,27 +200,33 @@ def _n(number: float) -> str:
     return f"{number:.0f}" if abs(number) >= 100 else f"{number:.1f}".removesuffix(".0")
 
 
+def _step(number: int) -> str:
+    """Return a relative length as SVG reads it after another: a minus sign parts them, otherwise a blank."""
+    return str(number) if number < 0 else f" {number}"
+
+
 def _path(points: Sequence[Point], *, steps: bool = False) -> str:
     """Return the commands of a line through points, broken at each None; level stretches are one command."""
-    parts: list[str] = []
-    last: Point = None
-    level = ""
+    path, letter = "", ""
+    last: tuple[int, int] | None = None
+    level: int | None = None
     for point in [*points, None]:
-        x, y = (_n(point[0]), _n(point[1])) if point else ("", "")
-        if last is not None and point is not None and (steps or y == _n(last[1])):
-            level = f"H{x}"
+        here = (round(point[0]), round(point[1])) if point else None
+        if here and last and (steps or here[1] == last[1]):
+            level = here[0]
             if steps:
-                parts.append(f"H{x}V{y}")
-                level = ""
+                path, level, letter = f"{path}H{here[0]}V{here[1]}", None, ""
         else:
-            if level:
-                parts.append(level)
-                level = ""
-            if point is not None:
-                follows = parts and last is not None and parts[-1][0] in "M "
-                parts.append(f" {x} {y}" if follows else f"{'M' if last is None else 'L'}{x} {y}")
-        last = point
-    return "".join(parts)
+            if level is not None:
+                path, level, letter = f"{path}H{level}", None, ""
+            if here and last:
+                step = f"{here[0] - last[0]}{_step(here[1] - last[1])}"
+                path += step if letter and step[0] == "-" else f" {step}" if letter else f"l{step}"
+                letter = "l"
+            elif here:
+                path, letter = f"{path}M{here[0]} {here[1]}", ""
+        last = here
+    return path
 
 
 def _mark(symbol: str, x: float, y: float, size: float) -> str:
@@ -230,7 +236,7 @@ def _mark(symbol: str, x: float, y: float, size: float) -> str:
         return f"M{_n(x - half)} {_n(y - half)}h{size:g}v{size:g}h-{size:g}z"
     if symbol.startswith("diamond"):
         tip = half * 1.3
-        return f"M{_n(x)} {_n(y - tip)}l{tip:.3g} {tip:.3g}-{tip:.3g} {tip:.3g}-{tip:.3g}-{tip:.3g}z"
+        return f"M{_n(x)} {_n(y - tip)}l{tip:.2g} {tip:.2g}-{tip:.2g} {tip:.2g}-{tip:.2g}-{tip:.2g}z"
     if symbol.startswith("triangle"):
         up = -1 if symbol.startswith("triangle-down") else 1
         return f"M{_n(x)} {_n(y - up * half * 1.2)}l{half * 1.15:.3g} {up * half * 2:.3g}h-{half * 2.3:.3g}z"
@@ -337,6 +343,11 @@ class Picture:
             places = y if trace.get("orientation") == "h" else x
             value_axis.with_zero = place_axis.wide = True
             place_axis.learn(places)
+            if place_axis.kind != "category" and places:  # room for half a bar at both ends
+                numbers = sorted({number for place in places if (number := place_axis.number(place)) is not None})
+                half = min((b - a for a, b in pairwise(numbers)), default=1.0) / 2
+                place_axis.low = min([place_axis.low, *(number - half for number in numbers[:1])])
+                place_axis.high = max([place_axis.high, *(number + half for number in numbers[-1:])])
             value_axis.learn([end for span in trace["_spans"] if span for end in span])
             return None
         x_axis.learn(x)
