@@ -319,6 +319,7 @@ def environment() -> jinja2.Environment:
 class ReportExporter(Exporter):
     """Notebook in, page out; `jupyter nbconvert --to ccanalysis` and the Export menu of JupyterLab use it too."""
 
+    default_preprocessors: Any = List([], help="None: tags say what a page leaves out")
     export_from_notebook = "Report page (ccanalysis)"
     output_mimetype = "text/html"
 

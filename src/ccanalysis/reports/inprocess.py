@@ -15,12 +15,17 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from nbformat.v4 import new_output
+from nbformat import from_dict
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
 
 NAME = "ccanalysis-inprocess"
 MAX_PRINTED = 1_000_000
+
+
+def _output(kind: str, **content: Any) -> Any:
+    """Return an output as nbformat keeps it; the whole notebook is validated when it is written."""
+    return from_dict({"output_type": kind, **content})
 
 
 class Recorder:
@@ -64,7 +69,7 @@ class Recorder:
             if output.name == name:  # as a kernel, which sends either stream in one piece where it can
                 output["text"] += text
                 return
-        self.add(new_output("stream", name=name, text=text))
+        self.add(_output("stream", name=name, text=text))
 
 
 RECORDER = Recorder()
@@ -87,7 +92,7 @@ class _Publisher(DisplayPublisher):
             for output in RECORDER.displayed.get(key or "", []):
                 output["data"], output["metadata"] = data, metadata or {}
             return
-        output = new_output("display_data", data=data, metadata=metadata or {})
+        output = _output("display_data", data=data, metadata=metadata or {})
         RECORDER.add(output)
         if key:
             RECORDER.displayed.setdefault(key, []).append(output)
@@ -104,7 +109,7 @@ class _Hook(DisplayHook):
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
         RECORDER.add(
-            new_output("execute_result", data=format_dict, metadata=md_dict or {}, execution_count=self.prompt_count)
+            _output("execute_result", data=format_dict, metadata=md_dict or {}, execution_count=self.prompt_count)
         )
 
     def finish_displayhook(self) -> None:
@@ -140,7 +145,7 @@ class Shell(InteractiveShell):
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: Any) -> None:
         lines = stb if isinstance(stb, list) else str(stb).split("\n")
-        RECORDER.add(new_output("error", ename=etype.__name__, evalue=str(evalue), traceback=lines))
+        RECORDER.add(_output("error", ename=etype.__name__, evalue=str(evalue), traceback=lines))
 
     def enable_gui(self, gui: object = None) -> None:
         """Do nothing: a report has no windows."""
@@ -153,6 +158,14 @@ def new_shell() -> Shell:
     return Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
 
 
+_ready: list[Shell] = []
+
+
+def prepare() -> None:
+    """Make a shell beforehand, in a process that forks: each child finds it unused."""
+    _ready[:] = [new_shell()]
+
+
 class InProcessEngine(Engine):
     """Run the cells of a notebook in this process."""
 
@@ -161,7 +174,7 @@ class InProcessEngine(Engine):
         cls, nb_man: NotebookExecutionManager, kernel_name: str, **kwargs: Any
     ) -> Any:
         """Run the cells in order, up to the first that fails."""
-        shell = new_shell()
+        shell = _ready.pop() if _ready else new_shell()
         streams = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")  # type: ignore[assignment]
         try:

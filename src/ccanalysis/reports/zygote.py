@@ -33,7 +33,10 @@ PRELOADED = (
     "duckdb",
     "scipy.stats",
     "plotly.graph_objects",
+    "IPython.core.completerlib",
     "IPython.core.interactiveshell",
+    "IPython.core.magics",
+    "IPython.core.oinspect",
     "papermill",
     "nbformat",
     "ccanalysis.display",
@@ -62,9 +65,14 @@ def preload(modules: list[str]) -> None:
     import plotly.graph_objects as go  # noqa: PLC0415
     from nbformat.v4 import new_markdown_cell, new_notebook  # noqa: PLC0415
 
-    from ccanalysis.reports import exporter, page  # noqa: PLC0415
+    from ccanalysis.reports import exporter, inprocess, page  # noqa: PLC0415
 
-    go.Figure(go.Scatter(x=[1, 2], y=[1, 2])).to_json()
+    line, axis = {"color": "#000000"}, {"title": {"text": "A"}}
+    figure = go.Figure(go.Scatter(x=[1, 2], y=[1, 2], line=line, marker=line, error_x={"array": [1, 1]}))
+    figure.add_bar(x=[1], y=[1], marker=line)
+    figure.update_layout(xaxis=axis, yaxis=axis, legend={"x": 0}, margin={"l": 0})
+    figure.add_hline(1, line=line).to_json()
+    inprocess.prepare()
     page.render(new_notebook(cells=[new_markdown_cell("## A\n\n|a|\n|-|\n|b|")]), title="A", complete=False)
     exporter.plotly_packed()
     exporter.script_hash(exporter.plotly_source())
