@@ -170,14 +170,21 @@ def _open(options: argparse.Namespace) -> Workspace:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(clear + line, file=sys.stderr)
+
+
+def _passing(line: str) -> None:
+    """Show a line that the next one takes the place of, where somebody is watching."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K  {line}", end="\r", file=sys.stderr, flush=True)
 
 
 def _compute(options: argparse.Namespace) -> Results:
     from ccanalysis import results
 
     workspace = _open(options)
-    computed = results.compute(workspace, options.period, progress=_say)
+    computed = results.compute(workspace, options.period, progress=_say, detail=_passing)
     warn_of_unapproved(workspace, computed.period)
     return computed
 
@@ -218,6 +225,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
         engine=options.engine,
         deadline_s=options.deadline,
         say=_say,
+        detail=_passing,
         bar=sys.stderr.isatty(),
     )
     warn_of_unapproved(workspace, outcome.period)

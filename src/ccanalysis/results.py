@@ -143,7 +143,12 @@ def _last_day(staged: sources.Staged, workspace: Workspace) -> date:
 
 
 def compute(
-    workspace: Workspace, period: str | Period | None = None, *, progress: Progress | None = None, fresh: bool = False
+    workspace: Workspace,
+    period: str | Period | None = None,
+    *,
+    progress: Progress | None = None,
+    detail: Progress | None = None,
+    fresh: bool = False,
 ) -> Results:
     """Read, check, measure and judge; return what the cache has where nothing has changed.
 
@@ -151,6 +156,7 @@ def compute(
         workspace: The workspace.
         period: The period or its label; the last complete one when not given.
         progress: Called with a line at the beginning of each stage.
+        detail: Called with a line for each file that is read.
         fresh: Work everything through again.
 
     Raises:
@@ -163,7 +169,7 @@ def compute(
     register_read = register.load(workspace.register_path, workspace.tables)
     with clock("read"):
         say("Reading exports")
-        staged = sources.stage(workspace, progress=progress)
+        staged = sources.stage(workspace, progress=detail)
     if not isinstance(wanted, Period):
         wanted = last_complete(workspace, staged)
     fingerprint = _fingerprint(workspace, staged, wanted)

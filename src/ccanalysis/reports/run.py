@@ -79,6 +79,7 @@ def run(
     engine: Any = "auto",
     deadline_s: float = 300.0,
     say: Say = lambda line: None,
+    detail: Say | None = None,
     bar: bool = False,
 ) -> Run:
     """Make and publish all reports of a period.
@@ -90,6 +91,7 @@ def run(
         engine: How notebooks are executed: `auto`, `inprocess` or `kernel`.
         deadline_s: Seconds that one report may take.
         say: Told of each stage.
+        detail: Told of each file that is read.
         bar: Whether a progress bar is drawn on stderr.
 
     Returns:
@@ -102,7 +104,7 @@ def run(
     for plan in workspace.reports:
         check_parameters(notebook_path(workspace, plan.notebook), {"slice_path": "", "period": "", "unit": ""})
     with Lock(workspace.cache_path / "lock"):
-        computed = results.compute(workspace, period, progress=say)
+        computed = results.compute(workspace, period, progress=say, detail=detail)
         begin = time.perf_counter()
         target = workspace.reports_path / computed.period.label
         with tempfile.TemporaryDirectory(prefix="ccanalysis-run-") as scratch:
