@@ -136,7 +136,15 @@ def _series_table(line: pd.DataFrame, about: Mapping[str, Any], who: str) -> Tab
     rows = []
     for _, row in line.iterrows():
         kind = _kind(row["point"], row["excluded"])
-        mark = "data not fit" if kind == "excluded" else _MARKS[kind][2] if kind != "common" else ""
+        mark = (
+            "not fit or not settled"
+            if kind == "excluded" and not np.isnan(row["value"])
+            else ""
+            if kind == "excluded"
+            else _MARKS[kind][2]
+            if kind != "common"
+            else ""
+        )
         usual = (
             ""
             if np.isnan(row["lower"])

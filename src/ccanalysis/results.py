@@ -120,7 +120,7 @@ def last_complete(workspace: Workspace, staged: sources.Staged, kind: Kind | Non
 
 def _whole(period: Period, newest: date, workspace: Workspace) -> Period:
     """A week without weekend work is complete on Friday; one that just began is not."""
-    return period if (newest - period.start).days >= period.days * 0.6 else period.shift(-1)
+    return period if (newest - period.start).days + 1 >= period.days * 0.6 else period.shift(-1)
 
 
 def _last_day(staged: sources.Staged, workspace: Workspace) -> date:

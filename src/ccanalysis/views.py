@@ -93,7 +93,8 @@ def lead(results: Results) -> Note:
     sentences = [f"In {period}, {good} of {text.count(judged, 'target')} were met or nearly met; {_missed(bad)}."]
     chance = int(counted.get("missed_chance", 0))
     if chance:
-        sentences.append(f"{text.count(chance, 'more miss', 'more misses').capitalize()} could be chance.")
+        more = "more " if bad else ""
+        sentences.append(f"{text.count(chance, f'{more}miss', f'{more}misses').capitalize()} could be chance.")
     unfit = own[own["data"].isin(["not fit", "unknown"])]
     caution = own[own["data"] == "caution"]
     if len(unfit):
@@ -462,7 +463,7 @@ def data_lead(results: Results) -> Note:
         text=[
             f"Of the {text.count(len(own), 'figure')} of the centre in {results.period.short}: {text.listed(parts)}.",
             f"{text.number(read)} rows were read: {text.number(kept)} kept, {text.number(out)} set apart because they "
-            f"break a rule, {text.number(double)} duplicates.",
+            f"break a rule, {text.count(double, 'duplicate')}.",
         ],
     )
 
@@ -472,6 +473,8 @@ def ratings_table(results: Results) -> Table:
     ratings = results.ratings
     now = ratings[(ratings["period"] == results.period.label) & (ratings["level"] == "centre")]
     effects = results.effects.set_index("kpi") if len(results.effects) else pd.DataFrame()
+    order = {kpi: number for number, kpi in enumerate(results.kpis["kpi"])}
+    now = now.assign(_order=now["kpi"].map(order)).sort_values("_order")
     rows = []
     for _, row in now.iterrows():
         about = _about(results, row["kpi"])
@@ -499,20 +502,33 @@ def _effect(effects: pd.DataFrame, kpi: str, unit: str) -> str:
     return "nothing" if abs(moved) < 1e-12 else text.difference(moved, unit)
 
 
-def rules_table(results: Results, *, outcome: Sequence[str] = ("failed", "not assessed")) -> Table | Note:
-    """Show the rules that failed or could not be assessed, with the remedy."""
+def rules_table(results: Results) -> Table | Note:
+    """Show the rules that failed, the gravest first, with the remedy."""
+    failed = results.expectations[results.expectations["outcome"] == "failed"]
+    if failed.empty:
+        return Note(kind="paragraph", text="No rule failed.")
+    return _rules(failed, "Rules that failed")
+
+
+def not_assessed_table(results: Results) -> Table | Note:
+    """Show the rules of tables that were read which could not be assessed; absent tables are named elsewhere."""
     rules = results.expectations
-    shown = rules[rules["outcome"].isin(list(outcome))]
-    if shown.empty:
-        return Note(kind="paragraph", text="Every rule was assessed and passed.")
+    absent = results.facts.get("absent", [])
+    unknown = rules[(rules["outcome"] == "not assessed") & ~rules["table"].isin(absent)]
+    if unknown.empty:
+        return Note(kind="paragraph", text="Every rule of the tables that were read was assessed.")
+    return _rules(unknown, "Rules that could not be assessed")
+
+
+def _rules(rules: pd.DataFrame, caption: str) -> Table:
     order = {"block": 0, "caution": 1, "note": 2}
-    shown = shown.assign(_order=shown["severity"].map(order)).sort_values(["_order", "table", "rule"])
+    shown = rules.assign(_order=rules["severity"].map(order)).sort_values(["_order", "table", "rule"])
     rows = [
         [row["about"], row["table"], row["verdict"], row["severity"], row["reason"] or row["outcome"], row["remedy"]]
         for _, row in shown.iterrows()
     ]
     columns = ["Rule", "Table", "Speaks of", "Severity", "What was found", "What to do"]
-    return Table(columns=columns, rows=rows, caption="Rules that failed or could not be assessed")
+    return Table(columns=columns, rows=rows, caption=caption)
 
 
 def rules_count(results: Results) -> Note:

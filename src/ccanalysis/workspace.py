@@ -221,13 +221,16 @@ class Workspace:
 
     @property
     def suites_path(self) -> Path:
-        """The folder with one suite per table."""
-        return self.root / "expectations"
+        """The folder with one suite per table: the workspace's own, else that of the checkout that is installed."""
+        return self._own_or_general("expectations")
 
     @property
     def notebooks_path(self) -> Path:
         """The folder with the notebooks: the workspace's own, else those of the checkout that is installed."""
-        own, general = self.root / "notebooks", Path(__file__).resolve().parents[2] / "notebooks"
+        return self._own_or_general("notebooks")
+
+    def _own_or_general(self, name: str) -> Path:
+        own, general = self.root / name, Path(__file__).resolve().parents[2] / name
         return general if general.is_dir() and not own.is_dir() else own
 
     @property
