@@ -135,16 +135,7 @@ def _series_table(line: pd.DataFrame, about: Mapping[str, Any], who: str) -> Tab
     unit = about["unit_of_value"]
     rows = []
     for _, row in line.iterrows():
-        kind = _kind(row["point"], row["excluded"])
-        mark = (
-            "not fit or not settled"
-            if kind == "excluded" and not np.isnan(row["value"])
-            else ""
-            if kind == "excluded"
-            else _MARKS[kind][2]
-            if kind != "common"
-            else ""
-        )
+        mark = _mark(row)
         usual = (
             ""
             if np.isnan(row["lower"])
@@ -160,6 +151,16 @@ def _series_table(line: pd.DataFrame, about: Mapping[str, Any], who: str) -> Tab
         "Mark",
     ]
     return Table(columns=columns, rows=rows, caption=f"{about['name']}, {who}")
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    """Say in words what the shape of a point says."""
+    if np.isnan(row["value"]):
+        return ""
+    kind = _kind(row["point"], row["excluded"])
+    if kind == "excluded":
+        return "not fit or not settled"
+    return "" if kind == "common" else _MARKS[kind][2]
 
 
 def comparison_chart(verdicts: pd.DataFrame, about: Mapping[str, Any], *, title: str) -> Figure:
