@@ -91,6 +91,8 @@ def lead(results: Results) -> Note:
     judged = int(counted.drop(["not_judged", "no_target"], errors="ignore").sum())
     good, bad = (int(counted.reindex(list(group)).sum()) for group in (_GOOD, _BAD))
     sentences = [f"In {period}, {good} of {text.count(judged, 'target')} were met or nearly met; {_missed(bad)}."]
+    if not judged:
+        sentences = [f"In {period}, no figure was held against a target."]
     chance = int(counted.get("missed_chance", 0))
     if chance:
         more = "more " if bad else ""
@@ -121,6 +123,12 @@ def to_do(results: Results, *, most: int = 3) -> Note:
             mine = (found["unit"] == unit) | (found["kind"].isin(["system", "data"])) | (found["level"] == "agent")
             found = found[mine]
         found = found[found["tier"] == "act"]
+    if found.empty and _own(results)["status"].isin(["not_judged", "no_target"]).all():
+        return Note(
+            kind="callout",
+            title="What to do this week",
+            text="No figure was held against a target; see what changed, and what the data need.",
+        )
     if found.empty:
         return Note(
             kind="callout",

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from ccanalysis import results
+from ccanalysis.views import lead, to_do
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
@@ -167,3 +168,12 @@ def test_a_service_level_without_a_definition_is_printed_as_experimental(year):
     row = year.verdicts.set_index("kpi").loc["service_level"]
     assert row["experimental"]
     assert "service_level" not in set(year.findings["kpi"])
+
+
+def test_a_centre_without_targets_is_not_told_that_they_were_met(course):
+    """The file names no target: nothing is judged, and the report does not say that all is well."""
+    said = "In September 2024, no figure was held against a target. 4 figures should be read with caution"
+    assert said in "".join(lead(course).text)
+    advice = to_do(course)
+    assert "".join(advice.text) == "No figure was held against a target; see what changed, and what the data need."
+    assert advice.status is None
