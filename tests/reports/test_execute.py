@@ -215,7 +215,8 @@ from pathlib import Path
 sleep = [sys.executable, "-c", "import time; time.sleep(300)"]
 own = subprocess.Popen(sleep)
 apart = subprocess.Popen(sleep, start_new_session=True)
-Path({pids!r}).write_text(f"{{own.pid}} {{apart.pid}}")
+twice = subprocess.run(["sh", "-c", "setsid sleep 300 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True)
+Path({pids!r}).write_text(f"{{own.pid}} {{apart.pid}} {{twice.stdout}}")
 """
 
 
@@ -225,10 +226,10 @@ def test_a_report_leaves_no_process_behind(job, tmp_path, end):
     """Also those that it started in sessions of their own; a report that hangs costs its own deadline."""
     pids = tmp_path / "pids"
     began = time.monotonic()
-    [outcome] = run(job(CHILDREN.format(pids=str(pids)) + end), deadline_s=4)
+    [outcome] = run(job(CHILDREN.format(pids=str(pids)) + end), deadline_s=20)
     if end.startswith("time"):
-        assert outcome.error == "it took longer than 4 s and was stopped"
-        assert time.monotonic() - began < 60
+        assert outcome.error == "it took longer than 20 s and was stopped"
+        assert time.monotonic() - began < 90
     assert not any(alive(int(pid)) for pid in pids.read_text().split())
 
 
@@ -238,7 +239,7 @@ def test_a_kernel_that_hangs_is_stopped_with_its_children(job, tmp_path):
     pids = tmp_path / "pids"
     [outcome] = run(job(CHILDREN.format(pids=str(pids)) + "time.sleep(300)"), engine="kernel", deadline_s=25)
     assert outcome.error == "it took longer than 25 s and was stopped"
-    own, _ = map(int, pids.read_text().split())
+    own, *_ = map(int, pids.read_text().split())
     assert not alive(own)
 
 

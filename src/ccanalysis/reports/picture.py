@@ -295,9 +295,9 @@ class Picture:
                 self._scatter(trace, number)
         for note in self.layout.get("annotations") or []:
             self._annotation(note)
-        return Markup('<svg class="still" viewBox="0 0 720 {:g}" aria-hidden="true">{}</svg>').format(
-            self.height, Markup("".join(self.parts))
-        )
+        return Markup(
+            '<svg class="still" viewBox="0 0 720 {:g}" preserveAspectRatio="xMinYMid" aria-hidden="true">{}</svg>'
+        ).format(self.height, Markup("".join(self.parts)))
 
     # --- axes ---
 

@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ PRELOADED = (
 )
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 MAX_FILE_BYTES = 1 << 30
+GONE_S = 5.0
 
 
 def _prctl(option: int, value: int) -> None:
@@ -95,6 +97,7 @@ def _child(connection: socket.socket, request: dict[str, Any]) -> None:
     """Run one report in the forked process; never returns."""
     try:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
@@ -196,11 +199,21 @@ class Zygote:
             connection.close()
 
     def strays(self) -> None:
-        """Kill processes that a report left behind in sessions of their own; as subreaper they come to us."""
-        me = os.getpid()
-        for pid in Path(f"/proc/{me}/task/{me}/children").read_text(encoding="ascii").split():
-            if int(pid) not in self.children:
-                self.kill(int(pid))
+        """Kill what a report left behind, in whatever session; as subreaper its orphans have come to us.
+
+        While a report lives its orphans stay with it, so none of another report is among them.
+        """
+        me, until = os.getpid(), time.monotonic() + GONE_S
+        while time.monotonic() < until:
+            listed = Path(f"/proc/{me}/task/{me}/children").read_text(encoding="ascii").split()
+            left = [pid for pid in map(int, listed) if pid not in self.children]
+            if not left:
+                return
+            for pid in left:
+                self.kill(pid)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.002)
 
     def end(self) -> None:
         """Kill everything."""
