@@ -47,6 +47,7 @@ FRAMES = (
     "requirements",
     "people",
 )
+STAGES = ("read", "check", "measure", "judge")
 _LISTS = ("reasons", "rules", "columns", "kpis", "levels")
 
 

@@ -126,13 +126,13 @@ def to_do(results: Results, *, most: int = 3) -> Note:
     if found.empty and _own(results)["status"].isin(["not_judged", "no_target"]).all():
         return Note(
             kind="callout",
-            title="What to do this week",
+            title="What to do now",
             text="No figure was held against a target; see what changed, and what the data need.",
         )
     if found.empty:
         return Note(
             kind="callout",
-            title="What to do this week",
+            title="What to do now",
             text="Nothing calls for action: where targets were missed, it could be chance. Keep going.",
             status="met",
         )
@@ -140,7 +140,7 @@ def to_do(results: Results, *, most: int = 3) -> Note:
         Item(text=_short(results, row), detail=row["action"], status=_STATUS.get(str(row["status"])))
         for _, row in found.head(most).iterrows()
     ]
-    return Note(kind="callout", title="What to do this week", items=items)
+    return Note(kind="callout", title="What to do now", items=items)
 
 
 def _short(results: Results, row: pd.Series) -> str:

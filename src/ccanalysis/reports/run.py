@@ -114,7 +114,9 @@ def run(
                 (built / job.output.relative_to(built)).parent.mkdir(parents=True, exist_ok=True)
             outcomes = _execute([job for job, _ in planned], jobs, engine, deadline_s, say, bar=bar)
             _finish(workspace, computed, built, target, planned, outcomes)
-    seconds = {**computed.facts["seconds"], "reports": time.perf_counter() - begin}
+    stages = computed.facts["seconds"]
+    seconds = {name: stages[name] for name in results.STAGES if name in stages}
+    seconds["reports"] = time.perf_counter() - begin
     return Run(target, computed.period, outcomes, seconds)
 
 
