@@ -291,7 +291,8 @@ def test_what_was_planted_is_found(results, truth):
             assert set(mine["tier"]) == {"act"}
 
 
-NOTHING = [truth for truth in ANSWERS["nothing_here"] if truth["kpi"]]
+# What is said of an action without effect is not that its team meets the target.
+NOTHING = [truth for truth in ANSWERS["nothing_here"] if truth["kpi"] and truth["table"] != "actions"]
 
 
 @pytest.mark.parametrize("truth", NOTHING, ids=[truth["id"] for truth in NOTHING])
