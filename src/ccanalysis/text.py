@@ -65,7 +65,7 @@ def number(value: float, digits: int = 0) -> str:
         >>> number(10233), number(1234.56, 1)
         ('10,233', '1,234.6')
     """
-    return NO_VALUE if _missing(value) else f"{value:,.{digits}f}"
+    return NO_VALUE if _missing(value) else f"{value:z,.{digits}f}"
 
 
 def count(n: float, singular: str, plural: str | None = None) -> str:
@@ -88,7 +88,7 @@ def duration(seconds: float) -> str:
     """
     if _missing(seconds):
         return NO_VALUE
-    sign, size = ("-" if seconds < 0 else ""), abs(seconds)
+    sign, size = ("-" if seconds <= -0.05 else ""), abs(seconds)
     if size < 119.95:
         return f"{sign}{size:.1f} s"
     whole = round(size)
@@ -108,12 +108,12 @@ def value(amount: float, unit: str) -> str:
     if _missing(amount):
         return NO_VALUE
     if unit == "share":
-        return f"{100 * amount:.1f}%"
+        return f"{100 * amount:z.1f}%"
     if unit == "s":
         return duration(amount)
     if unit == "per_1000":
-        return f"{amount:,.2f} per 1,000"
-    return f"{amount:,.1f}" + (" points" if unit == "points" else "")
+        return f"{amount:z,.2f} per 1,000"
+    return f"{amount:z,.1f}" + (" points" if unit == "points" else "")
 
 
 def target(low: float, high: float, better: str, unit: str) -> str:
@@ -152,9 +152,14 @@ def listed(items: list[str]) -> str:
 
 
 def level(name: str, n: float = 1, names: Mapping[str, str] | None = None) -> str:
-    """Return what a level is called, in this centre's own words where it has some."""
+    """Return what a level is called, in this centre's own words where it has some.
+
+    Examples:
+        >>> level("team", 2), level("team", 2, {"team": "agency"}), level("agent")
+        ('teams', 'agencies', 'agent')
+    """
     if names and name in names:
-        return names[name] if n == 1 else f"{names[name]}s"
+        return names[name] if n == 1 else _plural(names[name])
     return LEVEL_WORDS[name][0 if n == 1 else 1]
 
 
@@ -192,18 +197,26 @@ def meaning(row: Mapping[str, Any]) -> str:
     status = row["status"]
     if status == "not_judged":
         return f"Not judged: {'; '.join(row['reasons']) or 'too little data'}."
+    beyond = {"up": "short of", "down": "over"}.get(row["better"], "outside")
     sentence = {
         "met": "Met.",
-        "within_tolerance": "Just short of it, within the agreed tolerance.",
+        "within_tolerance": f"Just {beyond} it, within the agreed tolerance.",
         "missed_chance": "Missed, but this could be chance: do not act on this one figure.",
-        "missed_real": "Missed, and the shortfall is real.",
-        "cannot_meet": "Missed, as nearly always: the way of working cannot meet this target, so change it or the target.",
+        "missed_real": "Missed, and the gap is real.",
+        "cannot_meet": "Missed, as nearly always: this way of working cannot meet the target, so change one of them.",
         "no_target": "",
     }[status]
     if status == "met" and not row["certain"]:
-        sentence = "Met, though only just: a miss cannot be ruled out."
+        untold = interval(row) == ""
+        sentence = "Met, as far as can be told." if untold else "Met, though only just: a miss cannot be ruled out."
     change = {"improving": "It is improving.", "worsening": "It is getting worse."}.get(row["variation"], "")
     return " ".join(part for part in (sentence, change) if part)
+
+
+def _plural(word: str) -> str:
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "x", "z", "ch", "sh")) else f"{word}s"
 
 
 def _missing(amount: Any) -> bool:
