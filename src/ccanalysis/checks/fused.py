@@ -24,14 +24,14 @@ import sqlalchemy as sa
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.expectation import Expectation
-from great_expectations.expectations.metrics.column_aggregate_metric_provider import ColumnAggregateMetricProvider
 from great_expectations.expectations.metrics.map_metric_provider import (
     ColumnMapMetricProvider,
     column_condition_partial,
 )
-from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.row_conditions import Condition, deserialize_row_condition
 from great_expectations.util import convert_to_json_serializable
+
+from ccanalysis.checks.tally import ALL, Tally
 
 COUNT = ".unexpected_count"
 POPULATION = ".filtered_row_count"
@@ -47,11 +47,34 @@ class Predicate:
         domain: The rows that it speaks of, before missing values are left out.
         bad: Those of them that fail.
         key: The columns of a uniqueness rule, whose `bad` depends on other rows; empty for every other rule.
+        missing: The column of a rule whose `bad` is that it has no value, which is counted more cheaply.
     """
 
     domain: str
     bad: str
     key: tuple[str, ...] = ()
+    missing: str = ""
+
+    def put(self, tally: Tally) -> str:
+        """Ask for the rows that fail; return the count's name."""
+        return tally.missing(self.domain, self.missing) if self.missing else tally.count(self.domain, self.bad)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One metric as a count, or as an aggregate of the engine's own."""
+
+    domain: str
+    predicate: Predicate | None = None
+    aggregate: str = ""
+    missing_of_none: bool = False
+
+    def put(self, tally: Tally) -> tuple[str, str]:
+        """Ask for it; return its name, and that of the count without which it is missing."""
+        if self.aggregate:
+            return tally.add(self.aggregate), ""
+        name = self.predicate.put(tally) if self.predicate else tally.count(self.domain)
+        return name, tally.count(self.domain) if self.missing_of_none else ""
 
 
 class FusedEngine(SqlAlchemyExecutionEngine):
@@ -82,70 +105,86 @@ class FusedEngine(SqlAlchemyExecutionEngine):
 
     def _count(self, direct: list[Any], bundle: list[Any]) -> dict[Any, Any]:
         """Answer what can be answered, with one query per batch."""
-        wanted: dict[Any, dict[Any, str]] = defaultdict(dict)
-        for asked in direct:
-            metric = asked.metric_configuration
-            name = metric.metric_name
-            base = name.split(COUNT)[0].removesuffix(POPULATION)
-            batch = metric.metric_domain_kwargs.get("batch_id")
-            if base in UNIQUE and name.endswith((COUNT, POPULATION)):
-                predicate = self._repeats(metric)
-            elif name.endswith((COUNT, POPULATION, COUNT + ".aggregate_fn")):
-                predicate = self._row_wise(asked.metric_provider_kwargs["metrics"].get("unexpected_condition"))
-            else:
-                continue
-            if predicate is None:
-                continue
-            self.predicates[_key(base, metric)] = predicate
-            if name.endswith(POPULATION):
-                wanted[batch][metric.id] = f"count(*) FILTER (WHERE {predicate.domain})"
-            elif name.endswith(COUNT):
-                wanted[batch][metric.id] = f"count(*) FILTER (WHERE {predicate.domain} AND {predicate.bad})"
-        for asked in bundle:
-            metric = asked.metric_configuration
-            name = metric.metric_name
-            batch = metric.metric_domain_kwargs.get("batch_id")
-            domain = self._domain(metric.metric_domain_kwargs)
-            known = self.predicates.get(_key(name.split(COUNT)[0], metric)) if name.endswith(COUNT) else None
-            if known:  # a sum, not a count: of no rows it is missing, as the stock engine has it
-                wanted[batch][metric.id] = f"sum(CASE WHEN {known.bad} THEN 1 ELSE 0 END) FILTER (WHERE {known.domain})"
-            elif name == "table.row_count" and domain:
-                wanted[batch][metric.id] = f"count(*) FILTER (WHERE {domain})"
-            elif domain == "TRUE":
-                with contextlib.suppress(Exception):
-                    wanted[batch][metric.id] = self._sql(asked.metric_fn)
+        wanted: dict[Any, dict[Any, _Ask]] = defaultdict(dict)
+        for metrics, ask_for in ((direct, self._direct), (bundle, self._bundled)):
+            for asked in metrics:
+                metric = asked.metric_configuration
+                if ask := ask_for(metric, asked):
+                    wanted[metric.metric_domain_kwargs.get("batch_id")][metric.id] = ask
         answers: dict[Any, Any] = {}
         for batch, selected in wanted.items():
             self._scan(batch, selected, answers)
         return answers
 
-    def _scan(self, batch: Any, selected: dict[Any, str], answers: dict[Any, Any]) -> None:
+    def _direct(self, metric: Any, asked: Any) -> _Ask | None:
+        """Ask for a metric that the stock engine would make a query of its own; keep its predicate."""
+        name = metric.metric_name
+        base = name.split(COUNT)[0].removesuffix(POPULATION)
+        if name == "column.median":
+            return self._median(metric)
+        if base in UNIQUE and name.endswith((COUNT, POPULATION)):
+            predicate = self._repeats(metric)
+        elif name.endswith((COUNT, POPULATION, COUNT + ".aggregate_fn")):
+            predicate = self._row_wise(metric, asked.metric_provider_kwargs["metrics"].get("unexpected_condition"))
+        else:
+            return None
+        if predicate is None:
+            return None
+        self.predicates[_key(base, metric)] = predicate
+        if name.endswith(".aggregate_fn"):  # asked for with the bundle that it is part of
+            return None
+        return _Ask(predicate.domain, predicate if name.endswith(COUNT) else None)
+
+    def _bundled(self, metric: Any, asked: Any) -> _Ask | None:
+        """Ask for a metric that the stock engine would bundle with others of the same row condition."""
+        name = metric.metric_name
+        domain = self._domain(metric.metric_domain_kwargs)
+        known = self.predicates.get(_key(name.split(COUNT)[0], metric)) if name.endswith(COUNT) else None
+        if known:  # of no rows it is missing, for the stock engine makes it a sum
+            return _Ask(known.domain, known, missing_of_none=True)
+        if name == "table.row_count" and domain:
+            return _Ask(domain)
+        if domain == ALL:
+            with contextlib.suppress(Exception):
+                return _Ask(ALL, aggregate=self._sql(asked.metric_fn))
+        return None
+
+    def _scan(self, batch: Any, selected: dict[Any, _Ask], answers: dict[Any, Any]) -> None:
         """Run the query; where it fails, halve it until only what cannot be computed is left to the stock engine."""
         if not selected:
             return
-        columns = list(dict.fromkeys(selected.values()))
+        tally = Tally()
+        names = {metric: ask.put(tally) for metric, ask in selected.items()}
         try:
-            query = f"SELECT {', '.join(columns)} FROM {self._source(batch)}"
-            row = self.execute_query(sa.text(query.replace(":", r"\:"))).fetchone()
+            query = tally.query(self._source(batch))
+            row = self.execute_query(sa.text(query.replace(":", r"\:"))).mappings().fetchone()
         except Exception:
-            names = list(selected)
-            if len(names) > 1:
-                half = len(names) // 2
-                for part in (names[:half], names[half:]):
-                    self._scan(batch, {name: selected[name] for name in part}, answers)
+            metrics = list(selected)
+            if len(metrics) > 1:
+                half = len(metrics) // 2
+                for part in (metrics[:half], metrics[half:]):
+                    self._scan(batch, {metric: selected[metric] for metric in part}, answers)
             return
         self.scans += 1
-        by_column = dict(zip(columns, row, strict=True))
-        answers.update({metric: convert_to_json_serializable(by_column[column]) for metric, column in selected.items()})
+        for metric, (name, population) in names.items():
+            answers[metric] = None if population and not row[population] else convert_to_json_serializable(row[name])
 
-    def _row_wise(self, condition: Any) -> Predicate | None:
+    def _row_wise(self, metric: Any, condition: Any) -> Predicate | None:
         if condition is None:
             return None
         clause, compute_domain, accessor = condition
         if not isinstance(clause, sa.ColumnElement) or clause._from_objects or _has_window(clause):
             return None
         domain = self._domain({**compute_domain, **accessor})
-        return Predicate(domain, f"coalesce({self._sql(clause)}, FALSE)") if domain else None
+        if not domain:
+            return None
+        column = metric.metric_name.startswith("column_values.nonnull.") and metric.metric_domain_kwargs["column"]
+        return Predicate(domain, self._sql(clause), missing=_quoted(column) if column else "")
+
+    def _median(self, metric: Any) -> _Ask | None:
+        domain = self._domain({name: value for name, value in metric.metric_domain_kwargs.items() if name != "column"})
+        column = _quoted(metric.metric_domain_kwargs["column"])
+        return _Ask(domain, aggregate=f"median({column}) FILTER (WHERE {domain})") if domain else None
 
     def _repeats(self, metric: Any) -> Predicate | None:
         """Say uniqueness as membership in the keys that occur more than once; a missing key is never a repeat."""
@@ -177,7 +216,7 @@ class FusedEngine(SqlAlchemyExecutionEngine):
             parts.append(sa.or_(*present))
         elif ignored not in (None, "neither", "never"):
             return None
-        return " AND ".join(f"coalesce({self._sql(part)}, FALSE)" for part in parts) or "TRUE"
+        return " AND ".join(self._sql(part) for part in parts) or ALL
 
     def _source(self, batch: Any) -> str:
         selectable = self.get_domain_records({"batch_id": batch} if batch else {})
@@ -236,20 +275,6 @@ class _Regex(ColumnMapMetricProvider):
     @column_condition_partial(engine=FusedEngine)
     def _fused(cls, column, regex, **kwargs):  # type: ignore[no-untyped-def]  # noqa: N805
         return sa.func.regexp_matches(column, regex)
-
-
-class _Median(ColumnAggregateMetricProvider):
-    """The median by the engine's own aggregate, in place of a sort of all values."""
-
-    metric_name = "column.median"
-
-    @metric_value(engine=FusedEngine)
-    def _fused(cls, execution_engine, metric_domain_kwargs, **kwargs):  # type: ignore[no-untyped-def]  # noqa: N805
-        column = _quoted(metric_domain_kwargs["column"])
-        domain = execution_engine._domain({k: v for k, v in metric_domain_kwargs.items() if k != "column"})
-        source = execution_engine._source(metric_domain_kwargs.get("batch_id"))
-        query = f"SELECT median({column}) FROM {source} WHERE {domain}"
-        return execution_engine.execute_query(sa.text(query.replace(":", r"\:"))).scalar()
 
 
 @contextlib.contextmanager

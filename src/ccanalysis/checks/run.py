@@ -17,6 +17,7 @@ import pandas as pd
 
 from ccanalysis.checks.batches import Batch, Scope
 from ccanalysis.checks.suites import COUNT_MISSING, Rule
+from ccanalysis.checks.tally import Tally
 from ccanalysis.engine import literal, quoted
 
 if TYPE_CHECKING:
@@ -211,15 +212,16 @@ def _counts(
 ) -> Iterator[pd.DataFrame]:
     if not rules:
         return
-    columns = []
-    for number, rule in enumerate(rules):
+    tally, names = Tally(), []
+    for rule in rules:
+        predicate = decisions[rule.id].predicate
+        assert predicate is not None
         population, bad = sql_of(rule, decisions[rule.id], batch.history)
-        columns.append(f"count(*) FILTER (WHERE {population}) AS n{number}")
-        columns.append(f"count(*) FILTER (WHERE {bad}) AS f{number}")
+        held = "column" in rule.kwargs and rule.type not in COUNT_MISSING
+        n = tally.present(predicate.domain, quoted(rule.kwargs["column"])) if held else tally.count(population)
+        names.append((n, predicate.put(tally) if not predicate.key else tally.count(population, bad)))
     try:
-        scanned = connection.execute(
-            f"SELECT _period, _team, {', '.join(columns)} FROM {quoted(batch.history)} GROUP BY 1, 2"
-        ).df()
+        scanned = connection.execute(tally.query(quoted(batch.history), by=("_period", "_team"))).df()
     except Exception:
         if len(rules) > 1:  # leave out what cannot be computed over the baseline, and only that
             half = len(rules) // 2
@@ -231,12 +233,11 @@ def _counts(
     centre = whole.drop(columns="_team").groupby("_period", as_index=False).sum().assign(level="centre", unit="")
     teams = scanned.dropna(subset="_team").rename(columns={"_team": "unit"}).assign(level="team")
     levels = pd.concat([centre, teams[centre.columns]], ignore_index=True)
-    numbers = range(len(rules))
     keys = levels[["_period", "level", "unit"]]
     found = pd.concat([keys] * len(rules), ignore_index=True)
     found["rule"] = np.repeat([rule.id for rule in rules], len(levels))
-    found["n"] = levels[[f"n{number}" for number in numbers]].to_numpy().T.ravel()
-    found["n_failed"] = levels[[f"f{number}" for number in numbers]].to_numpy().T.ravel()
+    found["n"] = levels[[n for n, _ in names]].to_numpy().T.ravel()
+    found["n_failed"] = levels[[bad for _, bad in names]].to_numpy().T.ravel()
     mostly = np.repeat([float(rule.kwargs.get("mostly", 1)) for rule in rules], len(levels))
     # The same arithmetic as Great Expectations: what succeeded, as a share of what was looked at.
     share = (found["n"] - found["n_failed"]) / found["n"].where(found["n"] > 0)
