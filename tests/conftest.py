@@ -13,6 +13,16 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("CCANALYSIS_SHARED", ROOT.parent / "shared"))
 REQUIRED = set(filter(None, os.environ.get("CCANALYSIS_REQUIRE", "").split(",")))
 
+# Chromium as root, and without looking anything up by itself.
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # Examples are drawn from a fixed seed, so that a run says the same of the same code.
 settings.register_profile(
     "ccanalysis", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -42,3 +52,17 @@ def root() -> Path:
 def shared() -> Path:
     """The reference data beside the checkout."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The Chromium of the system, one for all tests of a process: playwright runs one loop per thread."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+        yield opened
+        opened.close()

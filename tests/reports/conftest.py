@@ -221,16 +221,3 @@ def pages(team_report: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "index.html").write_text(render_index(entries, title="Reports", period="Week 46", footer=["ccanalysis"]))
     return folder
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Return the Chromium of the system."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium was found on this system")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER_FLAGS)
-        yield chromium
-        chromium.close()

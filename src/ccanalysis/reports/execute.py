@@ -360,6 +360,7 @@ class WarmProcess:
 
 _lock = threading.Lock()
 _process: list[WarmProcess] = []
+_started_with: dict[str, str] = {}
 
 
 def _warm(engine: Engine, preload: Sequence[str]) -> Engine:
@@ -379,9 +380,11 @@ def _warm(engine: Engine, preload: Sequence[str]) -> Engine:
 
 def _warm_process(preload: Sequence[str] = ()) -> WarmProcess:
     with _lock:
-        if _process and not _process[0].alive:
+        if _process and (not _process[0].alive or _started_with != dict(os.environ)):
             _process.pop().close()
         if not _process:
+            _started_with.clear()
+            _started_with.update(os.environ)
             _process.append(WarmProcess(preload))
         return _process[0]
 
