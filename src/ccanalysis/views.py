@@ -344,7 +344,7 @@ def comparisons(results: Results) -> Note:
         text=(
             f"{text.count(n, 'comparison')} with a target were made in this report. A miss is called real only where "
             "its whole interval lies beyond target and tolerance and the usual course agrees; of the findings that "
-            "call for action at most one in ten is expected to be a false alarm."
+            "call for action at most one in twenty is expected to be a false alarm."
         ),
     )
 
