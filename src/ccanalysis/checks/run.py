@@ -257,32 +257,40 @@ def _counts(
 def _values(
     connection: duckdb.DuckDBPyConnection, batch: Batch, rules: Sequence[Rule], decisions: Mapping[str, Decision]
 ) -> Iterator[pd.DataFrame]:
-    for rule in rules:
-        decision = decisions[rule.id]
-        domain = decision.domain
-        if not domain:
-            continue
+    rules = [rule for rule in rules if decisions[rule.id].domain]
+    if not rules:
+        return
+    selected = []
+    for number, rule in enumerate(rules):
+        among = f"FILTER (WHERE {decisions[rule.id].domain})"
         if rule.type in _AGGREGATES:
             column = quoted(rule.kwargs["column"])
-            value, counted = f"{_AGGREGATES[rule.type]}({column})", f"count({column})"
+            value, counted = f"{_AGGREGATES[rule.type]}({column}) {among}", f"count({column}) {among}"
         else:
-            value = counted = "count(*)"
-        try:
-            levels = connection.execute(
-                f"SELECT _period, coalesce(_team, '') AS unit, GROUPING(_team) AS whole, {counted}::BIGINT AS n,"
-                f" {value} AS value FROM {quoted(batch.history)} WHERE {domain}"
-                " GROUP BY GROUPING SETS ((_period), (_period, _team))"
-            ).df()
-        except Exception:
-            continue
-        levels["level"] = levels.pop("whole").map({1: "centre", 0: "team"})
-        levels = levels[(levels["level"] == "centre") | (levels["unit"] != "")].copy()
-        levels.loc[levels["level"] == "centre", "unit"] = ""
-        within = [_between(value, decision.kwargs) for value in levels["value"]]
+            value = counted = f"count(*) {among}"
+        selected += [f"{counted} AS n{number}", f"{value} AS v{number}"]
+    try:
+        scanned = connection.execute(
+            f"SELECT _period, coalesce(_team, '') AS unit, GROUPING(_team) AS whole, {', '.join(selected)}"
+            f" FROM {quoted(batch.history)} GROUP BY GROUPING SETS ((_period), (_period, _team))"
+        ).df()
+    except Exception:
+        if len(rules) > 1:
+            half = len(rules) // 2
+            yield from _values(connection, batch, rules[:half], decisions)
+            yield from _values(connection, batch, rules[half:], decisions)
+        return
+    scanned["level"] = scanned["whole"].map({1: "centre", 0: "team"})
+    scanned = scanned[(scanned["level"] == "centre") | (scanned["unit"] != "")].copy()
+    scanned.loc[scanned["level"] == "centre", "unit"] = ""
+    for number, rule in enumerate(rules):
+        levels = scanned[["_period", "level", "unit"]].copy()
+        levels["n"] = scanned[f"n{number}"].astype("int64")
+        within = [_between(value, decisions[rule.id].kwargs) for value in scanned[f"v{number}"]]
         levels["outcome"] = ["passed" if one else "failed" for one in within]
         levels["cause"] = ""
         levels.loc[levels["n"] == 0, ["outcome", "cause"]] = [NOT_ASSESSED, NOTHING]
-        levels["value"] = pd.to_numeric(levels["value"], errors="coerce")
+        levels["value"] = pd.to_numeric(scanned[f"v{number}"], errors="coerce")
         yield levels.assign(rule=rule.id, n_failed=pd.NA)
 
 
