@@ -5,7 +5,8 @@ A notebook that was handed the slice of one team cannot show another, whatever i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,14 +14,21 @@ from typing import Literal
 import pandas as pd
 
 from ccanalysis.errors import SettingsError, nearest
+from ccanalysis.kpis.components import UNASSIGNED
 from ccanalysis.results import FRAMES, Results
 
 Audience = Literal["analyst", "centre", "team", "line_manager"]
 
 # Under so many cases a figure is not shown to colleagues of a team.
 SMALLEST_SHOWN = 8
-_DATA_FRAMES = ("expectations", "rule_history", "ratings", "coverage", "intake", "quarantine", "failures", "effects")
 _PERSONAL_LEVELS = ("agent", "line_manager")
+_COACHED = ("agent_id", "given_by")
+_FIGURES = ("numerator", "denominator", "n", "squares", "value", "ci_low", "ci_high")
+_LINES = ("centre", "lower", "upper")
+# What is said of a verdict whose figure is hidden.
+_UNTOLD = {"status": "not_judged", "certain": False}
+# What is said of the course of a line that has a hidden period.
+_UNCHARTED = {"variation": "not_enough_data", "rules": "", "assurance": "none"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def readers(results: Results, each: str) -> list[str]:
     judged = results.verdicts
     if judged.empty:
         return []
-    return sorted(set(judged.loc[(judged["level"] == each) & judged["value"].notna(), "unit"]) - {"unassigned"})
+    return sorted(set(judged.loc[(judged["level"] == each) & judged["value"].notna(), "unit"]) - {UNASSIGNED})
 
 
 def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
@@ -59,6 +67,7 @@ def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
 
     The analyst and the centre see units but no person's figures. A team sees itself and the centre, no person, and no
     figure of fewer than `SMALLEST_SHOWN` cases. A line manager sees their own people, their team and the centre.
+    Actions and activities that name somebody else in their words are left out.
 
     Raises:
         SettingsError: There is no such team or line manager in the period.
@@ -84,10 +93,42 @@ def _without_people(frames: dict[str, pd.DataFrame], drop: Sequence[str] = ()) -
     for name, frame in frames.items():
         if name in ("people", "activities") or name in drop:
             continue
-        if "level" in frame and name != "actions":
-            frame = frame[~frame["level"].isin(_PERSONAL_LEVELS)]  # noqa: PLW2901
-        kept[name] = frame.drop(columns=["owner"]) if name == "actions" and "owner" in frame else frame
+        kept[name] = frame[~frame["level"].isin(_PERSONAL_LEVELS)] if "level" in frame else frame
+    kept["actions"] = _impersonal(kept["actions"], _persons(frames))
     return kept
+
+
+def _persons(frames: dict[str, pd.DataFrame]) -> set[str]:
+    """Collect every name of a person that the results know: agents, their names, managers, coaches."""
+    found: set[str] = set()
+    for frame, columns in (("people", ("agent_id", "agent_name", "line_manager")), ("activities", _COACHED)):
+        for column in set(columns) & set(frames[frame].columns):
+            found |= set(frames[frame][column].dropna().astype(str))
+    for frame in ("series", "verdicts"):
+        if len(frames[frame]):
+            found |= set(frames[frame].loc[frames[frame]["level"].isin(_PERSONAL_LEVELS), "unit"].astype(str))
+    return found - {UNASSIGNED}
+
+
+def _impersonal(actions: pd.DataFrame, persons: set[str], known: Iterable[str] = ()) -> pd.DataFrame:
+    """Take owners out, and actions whose words name a person that the reader does not know."""
+    if actions.empty:
+        return actions
+    named = _names_others(actions, ("what",), persons - set(known))
+    return actions[~named].drop(columns=["owner"], errors="ignore")
+
+
+def _names_others(frame: pd.DataFrame, columns: Sequence[str], others: set[str]) -> pd.Series:
+    """Mark the rows in which a text names one of some persons."""
+    others = {name for name in others if len(name.strip()) > 2}  # a short number is not a name
+    texts = frame[[column for column in columns if column in frame]]
+    if not others or texts.empty:
+        return pd.Series(data=False, index=frame.index)
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(others)))})(?!\w)", re.IGNORECASE)
+    found = [
+        any(isinstance(text, str) and pattern.search(text) for text in row) for row in texts.itertuples(index=False)
+    ]
+    return pd.Series(found, index=frame.index, dtype=bool)
 
 
 def _units(frame: pd.DataFrame, team: str) -> pd.Series:
@@ -100,51 +141,101 @@ def _team(frames: dict[str, pd.DataFrame], team: str) -> dict[str, pd.DataFrame]
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
         kept[name] = frame[_units(frame, team)] if len(frame) else frame
-    for name in ("series", "verdicts"):
-        frame = kept[name].copy()
-        few = (frame["level"] == "team") & (frame["n"] < SMALLEST_SHOWN)
-        hidden = ["numerator", "denominator", "n", "value", "ci_low", "ci_high"]
-        frame.loc[few, hidden] = float("nan")
-        kept[name] = frame
-    kept["actions"] = _actions(frames["actions"], team)
+    _hide_small(kept)
+    actions = frames["actions"]
+    if len(actions):
+        level, unit = actions["level"], actions["unit"]
+        own = (level.isna() | (level == "team")) & (unit.isna() | (unit == team))
+        actions = actions[own | (level == "centre")]
+    kept["actions"] = _impersonal(actions, _persons(frames))
     return kept
 
 
-def _actions(actions: pd.DataFrame, team: str) -> pd.DataFrame:
-    if actions.empty:
-        return actions
-    own = actions["unit"].isna() | (actions["unit"] == team) | (actions["level"] == "centre")
-    return actions[own & (actions["level"] != "agent")].drop(columns=["owner"], errors="ignore")
+def _hide_small(kept: dict[str, pd.DataFrame]) -> None:
+    """Hide the figures of a team that rest on few cases, and what they could be worked out from.
+
+    Of a KPI with a hidden period neither the average nor the limits nor the sum of several periods is shown, for the
+    hidden one is the difference to what is shown.
+    """
+    line = kept["series"]
+    if line.empty:
+        return
+    few = (line["level"] == "team") & (line["n"] < SMALLEST_SHOWN)
+    hidden = set(zip(line.loc[few, "kpi"], line.loc[few, "period"], strict=True))
+    kpis = {kpi for kpi, _ in hidden}
+    kept["series"] = _blank(line, few, _FIGURES)
+    kept["series"] = _blank(kept["series"], _of(line, kpis), _LINES)
+    judged = kept["verdicts"]
+    if judged.empty:
+        return
+    now = judged["period"].iloc[0]
+    before = line["period"][line["period"] < now].max()
+    small, touched = _of(judged, {kpi for kpi, period in hidden if period == now}), _of(judged, kpis)
+    pooled = [column for column in judged if str(column).startswith("pooled_")]
+    judged = _blank(judged, small, _FIGURES)
+    judged = _blank(judged, touched, (*_LINES, "hit_rate", *pooled))
+    judged = _blank(judged, _of(judged, {kpi for kpi, period in hidden if period == before}), ("previous",))
+    for column, value in _UNTOLD.items():
+        judged[column] = judged[column].mask(small, value)
+    for column, value in _UNCHARTED.items():
+        judged[column] = judged[column].mask(touched, value)
+    why = f"fewer than {SMALLEST_SHOWN} cases, so the figure is not shown"
+    judged["reasons"] = [(why,) if one else given for one, given in zip(small, judged["reasons"], strict=True)]
+    kept["verdicts"] = judged
+    told = {kpi for kpi, period in hidden if period in (now, before)}
+    for name, without in (("findings", {kpi for kpi, period in hidden if period == now}), ("changes", told)):
+        if len(kept[name]):
+            kept[name] = kept[name][~_of(kept[name], without)]
+
+
+def _of(frame: pd.DataFrame, kpis: set[str]) -> pd.Series:
+    return (frame["level"] == "team") & frame["kpi"].isin(kpis)
+
+
+def _blank(frame: pd.DataFrame, rows: pd.Series, columns: Sequence[str]) -> pd.DataFrame:
+    present = [column for column in columns if column in frame]
+    return frame.assign(**{column: frame[column].astype(float).mask(rows) for column in present})
 
 
 def _line_manager(frames: dict[str, pd.DataFrame], manager: str) -> dict[str, pd.DataFrame]:
     people = frames["people"]
     own = people[people["line_manager"] == manager]
     agents, teams = set(own["agent_id"]), set(own["team"])
+    known = agents | set(own["agent_name"].dropna()) | {manager}
+    persons = _persons(frames)
+
+    def mine(frame: pd.DataFrame) -> pd.Series:
+        level, unit = frame["level"], frame["unit"]
+        return (
+            (level == "centre")
+            | ((level == "team") & unit.isin(teams))
+            | ((level == "agent") & unit.isin(agents))
+            | ((level == "line_manager") & (unit == manager))
+        )
+
     kept = {"kpis": frames["kpis"], "requirements": frames["requirements"], "people": own}
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
-        if len(frame):
-            unit = frame["unit"]
-            frame = frame[
-                (frame["level"] == "centre")
-                | ((frame["level"] == "team") & unit.isin(teams))
-                | ((frame["level"] == "agent") & unit.isin(agents))
-                | ((frame["level"] == "line_manager") & (unit == manager))
-            ]
-        kept[name] = frame
+        kept[name] = frame[mine(frame)] if len(frame) else frame
     activities = frames["activities"]
-    kept["activities"] = activities[activities["agent_id"].isin(agents)] if len(activities) else activities
+    if len(activities):
+        activities = activities[activities["agent_id"].isin(agents)]
+        activities = activities[~_names_others(activities, ("topic", "need"), persons - known)]
+        if "given_by" in activities:
+            activities = activities.assign(given_by=activities["given_by"].where(activities["given_by"].isin(known)))
+    kept["activities"] = activities
     actions = frames["actions"]
     if len(actions):
-        units = teams | agents
-        actions = actions[actions["unit"].isna() | actions["unit"].isin(units) | (actions["level"] == "centre")]
-    kept["actions"] = actions.drop(columns=["owner"], errors="ignore") if len(actions) else actions
+        unplaced = actions["level"].isna() & (actions["unit"].isna() | actions["unit"].isin(teams))
+        actions = actions[unplaced | mine(actions)]
+    kept["actions"] = _impersonal(actions, persons, known)
     return kept
 
 
 def write(results: Results, reader: Reader, folder: Path) -> Results:
-    """Write the slice of a reader into a folder and return it as results."""
+    """Write the slice of a reader into a folder and return it as results; what lay there of another slice goes."""
+    for stale in folder.glob("*.parquet"):
+        stale.unlink()
     facts = {
         key: value
         for key, value in results.facts.items()

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ccanalysis.errors import NoInputError, SettingsError
 from ccanalysis.kpis import register
 from ccanalysis.kpis.components import components
 from ccanalysis.periods import KINDS, Kind, Period
-from ccanalysis.workspace import SETTINGS_FILE, Workspace
+from ccanalysis.workspace import SETTINGS_FILE, WEEKDAYS, Workspace
 
 Progress = Callable[[str], None]
 FRAMES = (
@@ -100,6 +100,9 @@ class Results:
         folder.mkdir(parents=True, exist_ok=True)
         for name, frame in frames.items():
             plain = frame.copy()
+            plain.attrs = {}  # pandas would keep them in the file
+            for column in plain.columns[[isinstance(dtype, pd.CategoricalDtype) for dtype in plain.dtypes]]:
+                plain[column] = plain[column].astype(object)  # a category keeps values of rows that were cut away
             for column in set(_LISTS) & set(plain.columns):
                 plain[column] = [list(v) if isinstance(v, (tuple, list)) else v for v in plain[column]]
             plain.to_parquet(folder / f"{name}.parquet", index=False)
@@ -120,8 +123,18 @@ def last_complete(workspace: Workspace, staged: sources.Staged, kind: Kind | Non
 
 
 def _whole(period: Period, newest: date, workspace: Workspace) -> Period:
-    """A week without weekend work is complete on Friday; one that just began is not."""
-    return period if (newest - period.start).days + 1 >= period.days * 0.6 else period.shift(-1)
+    """A week without weekend work is complete on Friday, a month on its last working day; one that is under way is not.
+
+    The days that lack must be closed by the centre's opening hours, or lie on a weekend where it gives none.
+    """
+    hours = [days for days in workspace.centre.opening.values() if days]
+    lacking = (newest + timedelta(days=day) for day in range(1, (period.end - newest).days))
+    for day in lacking:
+        name = WEEKDAYS[day.weekday()]
+        closed = all(days.get(name) is None for days in hours) if hours else name in ("sat", "sun")
+        if not closed:
+            return period.shift(-1)
+    return period
 
 
 def _last_day(staged: sources.Staged, workspace: Workspace) -> date:
