@@ -13,6 +13,7 @@ import math
 import unicodedata
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 VERDICT_COLUMNS = [
@@ -51,7 +52,9 @@ FINDING_COLUMNS = [
     "sentence",
     "action",
 ]
-_STARTERS = ("=", "+", "-", "@", "|", "%")
+_STARTERS = ("=", "+", "-", "\u2212", "@", "|", "%")  # with the minus sign that is no hyphen
+# Categories of characters that break a row, turn the reading direction or cannot be seen.
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def safe_cell(text: str) -> str:
@@ -61,15 +64,15 @@ def safe_cell(text: str) -> str:
         >>> safe_cell("=1+1"), safe_cell("North"), safe_cell("\\uff1dcmd")
         ("'=1+1", 'North', "'\\uff1dcmd")
     """
-    plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
-    begins = unicodedata.normalize("NFKC", plain.strip())
+    plain = "".join(" " if unicodedata.category(c) in _UNSEEN else c for c in text)
+    begins = unicodedata.normalize("NFKC", plain).strip()
     return "'" + plain if begins.startswith(_STARTERS) else plain
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list, np.ndarray)):
         return "; ".join(str(item) for item in value)
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
@@ -78,6 +81,8 @@ def _plain(value: Any) -> Any:
 
 def rows(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
     """Return a frame as plain records: lists joined, missing values None, whole numbers whole."""
+    if frame.empty:
+        return []
     return [dict(zip(columns, map(_plain, values), strict=True)) for values in frame[columns].itertuples(index=False)]
 
 
