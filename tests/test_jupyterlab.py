@@ -68,8 +68,11 @@ def test_a_notebook_runs_by_hand_on_its_default_parameters(lab, browser, name):
     )
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=120_000)
+    page.wait_for_timeout(2_000)  # the kernel says idle a moment before it listens
     page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.wait_for_timeout(1_000)
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_selector(".jp-InputPrompt:has-text('*')", timeout=60_000)
     saved = notebooks / f"{name}.ipynb"
     deadline = time.monotonic() + 300
     cells = []
