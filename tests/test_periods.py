@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ccanalysis.errors import SettingsError
+from ccanalysis.contracts import TABLES
+from ccanalysis.errors import NoInputError, SettingsError
 from ccanalysis.periods import KINDS, Period
+from ccanalysis.results import last_complete
+from ccanalysis.workspace import WEEKDAYS, Centre, Workspace
 
 FORMS = "Give a week as 2026-W46, a month as 2026-11, a quarter as 2026-Q4, a year as 2026 or a day as 2026-11-12"
 days = st.dates(date(1970, 1, 1), date(2100, 12, 31))
@@ -132,3 +138,52 @@ def test_any_text_is_a_period_or_a_settings_error(text):
         assert Period.parse(text).label == text
     except SettingsError as error:
         assert repr(text) in str(error)
+
+
+OPEN = (time(8), time(20))
+HOURS = {"weekdays": dict.fromkeys(WEEKDAYS[:5], OPEN), "all_week": dict.fromkeys(WEEKDAYS, OPEN), "unknown": {}}
+
+
+@pytest.mark.parametrize(
+    ("newest", "kind", "hours", "label"),
+    [
+        pytest.param("2026-11-15", "week", "unknown", "2026-W46", id="sunday_ends_the_week"),
+        pytest.param("2026-11-13", "week", "unknown", "2026-W46", id="a_weekend_may_lack"),
+        pytest.param("2026-11-12", "week", "unknown", "2026-W45", id="a_friday_may_not"),
+        pytest.param("2026-11-09", "week", "unknown", "2026-W45", id="a_week_has_just_begun"),
+        pytest.param("2026-11-13", "week", "weekdays", "2026-W46", id="closed_days_may_lack"),
+        pytest.param("2026-11-14", "week", "all_week", "2026-W45", id="an_open_sunday_may_not"),
+        pytest.param("2026-11-30", "month", "unknown", "2026-11", id="the_month_is_over"),
+        pytest.param("2026-11-20", "month", "unknown", "2026-10", id="two_thirds_are_no_month"),
+        pytest.param("2026-10-30", "month", "unknown", "2026-10", id="it_ends_on_a_weekend"),
+        pytest.param("2026-11-12", "day", "unknown", "2026-11-12", id="a_day_is_whole"),
+        pytest.param("2026-12-31", "year", "unknown", "2026", id="so_is_a_year_on_its_last_day"),
+    ],
+)
+def test_the_last_complete_period_lacks_no_day_that_was_open(tmp_path, newest, kind, hours, label):
+    """A report that nobody asked a period for is not made of half of one."""
+    path = tmp_path / "contacts.parquet"
+    pq.write_table(pa.table({"local_date": [date(2026, 9, 1), date.fromisoformat(newest)]}), path)
+    centre = Centre(name="A", time_zone="Europe/London", opening={"voice": HOURS[hours]})
+    workspace = Workspace(root=tmp_path, centre=centre, sources=(), tables=TABLES, paths={}, frequency=kind)
+    assert last_complete(workspace, SimpleNamespace(tables={"contacts": path})).label == label
+
+
+def test_the_counts_of_a_month_cover_it_to_its_end(tmp_path):
+    """A row of interval counts stands for its whole length."""
+    path = tmp_path / "intervals.parquet"
+    pq.write_table(pa.table({"starts_on": [date(2026, 10, 1)], "length": ["month"]}), path)
+    centre = Centre(name="A", time_zone="Europe/London")
+    workspace = Workspace(root=tmp_path, centre=centre, sources=(), tables=TABLES, paths={}, frequency="month")
+    assert last_complete(workspace, SimpleNamespace(tables={"intervals": path})).label == "2026-10"
+
+
+def test_no_row_has_no_last_period(tmp_path):
+    """The table is named, and where to look."""
+    path = tmp_path / "contacts.parquet"
+    pq.write_table(pa.table({"local_date": pa.array([], pa.date32())}), path)
+    centre = Centre(name="A", time_zone="Europe/London")
+    workspace = Workspace(root=tmp_path, centre=centre, sources=(), tables=TABLES, paths={})
+    with pytest.raises(NoInputError) as refused:
+        last_complete(workspace, SimpleNamespace(tables={"contacts": path}))
+    assert str(refused.value) == ("the table 'contacts' has no row. Look at the quarantine with `ccanalysis check`")
