@@ -40,6 +40,7 @@ NAMES = {column.name for column in CONTACTS.columns}
             'CASE WHEN "payment" THEN "wait_s" ELSE 0 END',
             ["payment", "wait_s"],
         ),
+        ("case channel when 'sms' then 1 end", "CASE \"channel\" WHEN 'sms' THEN 1 END", ["channel"]),
         (
             "seconds_between(offered_at, answered_at) > 20",
             'CAST(epoch("answered_at") - epoch("offered_at") AS BIGINT) > 20',
@@ -110,6 +111,13 @@ def test_an_expression_knows_what_it_gives(text, kind, condition):
                         "Compare a column with a value of its own type"),
         ("wait_s between 3 and 'x'", "a number is compared with a text, at character 1 of "
                                      "\"wait_s between 3 and 'x'\". Compare a column with a value of its own type"),
+        ("offered_at > 5", "a time is compared with a number, at character 1 of 'offered_at > 5'. "
+                           "Compare a column with a value of its own type"),
+        ("offered_at > local_date", "a time is compared with a date, at character 1 of 'offered_at > local_date'. "
+                                    "Compare a column with a value of its own type"),
+        ("case when payment then 1 else 'a' end", "a number and a text do not go together, at character 32 of "
+                                                  "\"case when payment then 1 else 'a' end\". "
+                                                  "Give results of one type"),
         ("team = null", "a comparison with null is never true, at character 1 of 'team = null'. "
                         "Write is null or is not null"),
         ("not wait_s", "'wait_s' is a number where true or false is needed, at character 5 of 'not wait_s'. "
