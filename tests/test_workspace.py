@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import ccanalysis
 from ccanalysis.contracts import TABLES
 from ccanalysis.errors import NoInputError, SettingsError
 from ccanalysis.workspace import DEFAULT_REPORTS, ReportPlan, Workspace
@@ -51,9 +52,18 @@ def test_a_workspace_is_read_with_its_defaults(opened, tmp_path):
     assert source.columns["offered_at"].columns == ("Start",)
     assert source.columns["outcome"].codes == {"A": "answered"}
     assert workspace.register_path == tmp_path / "kpis.yml"
-    assert workspace.suites_path == tmp_path / "expectations"
     assert workspace.reports_path == tmp_path / "reports"
     assert workspace.cache_path == tmp_path / ".ccanalysis"
+
+
+def test_rules_and_notebooks_are_the_general_ones_until_the_workspace_has_its_own(opened, tmp_path):
+    """A new workspace needs neither; a folder of its own is used alone."""
+    workspace = opened(GOOD)
+    checkout = Path(ccanalysis.__file__).parents[2]
+    assert (workspace.suites_path, workspace.notebooks_path) == (checkout / "expectations", checkout / "notebooks")
+    (tmp_path / "expectations").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    assert (workspace.suites_path, workspace.notebooks_path) == (tmp_path / "expectations", tmp_path / "notebooks")
 
 
 def test_a_byte_order_mark_changes_nothing(opened):

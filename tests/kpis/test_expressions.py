@@ -115,7 +115,7 @@ def test_an_expression_knows_what_it_gives(text, kind, condition):
                            "Compare a column with a value of its own type"),
         ("offered_at > local_date", "a time is compared with a date, at character 1 of 'offered_at > local_date'. "
                                     "Compare a column with a value of its own type"),
-        ("case when payment then 1 else 'a' end", "a number and a text do not go together, at character 32 of "
+        ("case when payment then 1 else 'a' end", "a number and a text do not go together, at character 31 of "
                                                   "\"case when payment then 1 else 'a' end\". "
                                                   "Give results of one type"),
         ("team = null", "a comparison with null is never true, at character 1 of 'team = null'. "

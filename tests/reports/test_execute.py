@@ -51,6 +51,18 @@ def test_a_report_gets_its_parameters(job, engine):
 
 
 @linux
+@pytest.mark.parametrize("first", ["papermill", "ccanalysis.reports.inprocess"])
+def test_papermill_finds_the_engine_whichever_is_imported_first(first):
+    """Papermill imports the entry points while it is half imported; a notebook can name the engine all the same."""
+    code = (
+        f"import {first}\nfrom papermill.engines import papermill_engines as engines\n"
+        "from ccanalysis.reports.inprocess import NAME, InProcessEngine\n"
+        "assert engines.get_engine(NAME).execute_notebook == InProcessEngine.execute_notebook"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@linux
 def test_both_engines_give_the_same_page_and_the_same_outputs(team_report, tmp_path, monkeypatch):
     """The forked engine is compared with plain kernels cell by cell, and the two pages byte by byte."""
     kept = {}
