@@ -157,11 +157,11 @@ def team_report_cells() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def warm() -> Iterator[None]:
-    """Keep the warm process from one test to the next, and end it after the last."""
+def end_warm_process() -> Iterator[Callable[[], None]]:
+    """Keep the warm process from one test to the next, and end it after the last; return what ends it."""
     close = execute._close
     execute._close = lambda: None
-    yield
+    yield close
     execute._close = close
     close()
 

@@ -272,7 +272,9 @@ def test_a_flood_of_output_is_cut_with_a_notice(job):
 
 
 @linux
-def test_nothing_is_left_in_the_temporary_folder(job, tmp_path, monkeypatch):
+def test_nothing_is_left_in_the_temporary_folder(job, tmp_path, monkeypatch, end_warm_process):
+    """Neither of a report that is made, nor of one that fails, nor of the process that both were forked from."""
+    monkeypatch.setattr(executing, "_close", end_warm_process)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
     (tmp_path / "t").mkdir()
     monkeypatch.setattr(executing.tempfile, "tempdir", None)
