@@ -232,7 +232,7 @@ def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period) -
     paths = [workspace.root / SETTINGS_FILE, workspace.register_path, *sorted(workspace.suites_path.glob("*.json"))]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     package = Path(__file__).parent
-    shown = {"reports", "samples", "views.py", "charts.py", "display.py", "cli.py", "export.py", "editions.py"}
+    shown = {"reports", "samples", "views", "charts", "display.py", "cli.py", "export.py", "editions.py"}
     code = [path for path in sorted(package.rglob("*.py")) if not shown & set(path.relative_to(package).parts)]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,7 @@
+"""Charts: frames in, figures out. They draw columns that are already there and compute nothing."""
+
+from ccanalysis.charts.comparison import comparison_chart
+from ccanalysis.charts.control import control_chart
+from ccanalysis.charts.history import history_chart
+
+__all__ = ["comparison_chart", "control_chart", "history_chart"]

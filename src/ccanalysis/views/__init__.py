@@ -1,0 +1,60 @@
+"""What reports show: results in, typed tables, notes and charts out. Notebooks call these and hold no logic.
+
+Each function takes the results that the notebook opened (a slice, in a scheduled run) and returns one thing to show.
+"""
+
+from ccanalysis.views.common import open_report, who
+from ccanalysis.views.data import (
+    data_lead,
+    intake_table,
+    not_assessed_table,
+    notes_list,
+    quarantine_table,
+    ratings_table,
+    rows_at_fault,
+    rule_history,
+    rules_count,
+    rules_table,
+)
+from ccanalysis.views.found import comparisons, findings_note, to_do
+from ccanalysis.views.people import actions_table, activities_table
+from ccanalysis.views.standing import (
+    cards,
+    changes_note,
+    comparison,
+    course,
+    courses,
+    definitions_table,
+    kpis_at,
+    lead,
+    verdict_table,
+)
+
+__all__ = [
+    "actions_table",
+    "activities_table",
+    "cards",
+    "changes_note",
+    "comparison",
+    "comparisons",
+    "course",
+    "courses",
+    "data_lead",
+    "definitions_table",
+    "findings_note",
+    "intake_table",
+    "kpis_at",
+    "lead",
+    "not_assessed_table",
+    "notes_list",
+    "open_report",
+    "quarantine_table",
+    "ratings_table",
+    "rows_at_fault",
+    "rule_history",
+    "rules_count",
+    "rules_table",
+    "to_do",
+    "verdict_table",
+    "who",
+]

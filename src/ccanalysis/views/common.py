@@ -1,0 +1,116 @@
+"""What all views share: opening a report, whose it is, and how units, people and days are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccanalysis import text
+from ccanalysis.editions import Audience, Reader, readers, write
+from ccanalysis.results import Results, compute
+from ccanalysis.workspace import Workspace
+
+STATUS: dict[str, Any] = {
+    "met": "met",
+    "within_tolerance": "tolerance",
+    "missed_chance": "chance",
+    "missed_real": "missed",
+    "cannot_meet": "cannot",
+    "not_judged": "not_judged",
+    "no_target": None,
+}
+ASSURANCE: dict[str, Any] = {"hits": "hits", "hit_or_miss": "hit_or_miss", "misses": "misses", "none": None}
+RATING: dict[str, Any] = {"fit": "fit", "caution": "caution", "not fit": "not_fit", "unknown": "unknown"}
+GOOD, BAD = ("met", "within_tolerance"), ("missed_real", "cannot_meet")
+
+
+def open_report(
+    *, audience: Audience, unit: str = "", slice_path: str = "", workspace: str = "..", period: str = ""
+) -> Results:
+    """Open what a report may show: the slice it was handed, or one cut now for a notebook run by hand.
+
+    Args:
+        audience: Which edition.
+        unit: The team or line manager; the first one where empty.
+        slice_path: The slice that a scheduled run made; the other arguments are then not used.
+        workspace: The workspace's folder, seen from the notebook.
+        period: The period's label; the last complete one where empty.
+    """
+    if slice_path:
+        return Results.read(Path(slice_path))
+    opened = Workspace.open(workspace)
+    results = compute(opened, period)
+    known = readers(results, "centre" if audience in ("analyst", "centre") else audience)
+    reader = Reader(audience, unit or known[0])
+    folder = (
+        opened.cache_path
+        / "slices"
+        / f"{results.folder.name}-{audience}-{known.index(reader.unit) if reader.unit in known else 'x'}"
+    )
+    return write(results, reader, folder)
+
+
+def who(results: Results) -> str:
+    """Name whom the report is about, as its heading does."""
+    return str(results.facts.get("unit") or results.facts["centre"])
+
+
+def word(results: Results, level: str, n: float = 1) -> str:
+    """Name a level as the centre itself does."""
+    return text.level(level, n, results.facts.get("unit_names"))
+
+
+def own_level(results: Results) -> tuple[str, str]:
+    """The level and unit that the cards of an edition show."""
+    audience = results.facts.get("audience", "centre")
+    if audience == "team":
+        return "team", results.facts["unit"]
+    if audience == "line_manager":
+        teams = results.people["team"].unique().tolist() if len(results.people) else []
+        return ("team", teams[0]) if teams else ("centre", "centre")
+    return "centre", "centre"
+
+
+def own_verdicts(results: Results) -> pd.DataFrame:
+    """Return the verdicts of the edition's own unit."""
+    level, unit = own_level(results)
+    judged = results.verdicts
+    return judged[(judged["level"] == level) & (judged["unit"] == unit)]
+
+
+def name_of(results: Results, row: Mapping[str, Any]) -> str:
+    """Name the unit of a verdict or a finding for a reader."""
+    if row["level"] == "centre":
+        return "The centre"
+    if row["level"] == "agent":
+        return person(results, str(row["unit"]))
+    return str(row["unit"])
+
+
+def person(results: Results, agent: str) -> str:
+    """Name a person, with the id that tells namesakes apart."""
+    people = results.people
+    if len(people):
+        found = people.loc[people["agent_id"] == agent, "agent_name"].dropna()
+        if len(found):
+            return f"{found.iloc[0]} ({agent})"
+    return agent
+
+
+def about(results: Results, kpi: str) -> dict[str, Any]:
+    """Return a KPI's row of the register frame."""
+    return dict(results.kpis[results.kpis["kpi"] == kpi].iloc[0])
+
+
+def line_of(results: Results, kpi: str, level: str, unit: str) -> pd.DataFrame:
+    """Return the series of one KPI and unit, in time order."""
+    series = results.series
+    return series[(series["kpi"] == kpi) & (series["level"] == level) & (series["unit"] == unit)]
+
+
+def day(value: Any) -> str:
+    """Write a date without doubt about day and month."""
+    return "" if pd.isna(value) else f"{pd.Timestamp(value).day} {pd.Timestamp(value):%B %Y}"

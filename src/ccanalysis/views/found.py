@@ -1,0 +1,122 @@
+"""What follows: what to do this week, findings in words, how many comparisons were made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccanalysis import text
+from ccanalysis.display import Item, Note
+from ccanalysis.results import Results
+from ccanalysis.views import common
+
+
+def to_do(results: Results, *, most: int = 3) -> Note:
+    """Say what to do this week: the first findings that call for action, one line each."""
+    _, unit = common.own_level(results)
+    found = results.findings
+    if len(found):
+        if results.facts.get("audience") in ("team", "line_manager"):
+            mine = (found["unit"] == unit) | (found["kind"].isin(["system", "data"])) | (found["level"] == "agent")
+            found = found[mine]
+        found = found[found["tier"] == "act"]
+    if found.empty and common.own_verdicts(results)["status"].isin(["not_judged", "no_target"]).all():
+        return Note(
+            kind="callout",
+            title="What to do now",
+            text="No figure was held against a target; see what changed, and what the data need.",
+        )
+    if found.empty:
+        return Note(
+            kind="callout",
+            title="What to do now",
+            text="Nothing calls for action: where targets were missed, it could be chance. Keep going.",
+            status="met",
+        )
+    items = [
+        Item(text=_short(results, row), detail=row["action"], status=common.STATUS.get(str(row["status"])))
+        for _, row in found.head(most).iterrows()
+    ]
+    return Note(kind="callout", title="What to do now", items=items)
+
+
+def _short(results: Results, row: pd.Series) -> str:
+    """A finding in half a sentence."""
+    if row["kind"] in ("system", "data", "review_target"):
+        return str(row["sentence"])
+    about = common.about(results, row["kpi"])
+    unit = about["unit_of_value"]
+    name = common.name_of(results, row)
+    target = text.target(row["target"], row.get("target_high", np.nan), about["better"], unit)
+    if about["better"] == "within":
+        target = "outside the agreed range"
+        return f"{name}: {about['name']} at {text.value(row['value'], unit)}, {target}"
+    return f"{name}: {about['name']} at {text.value(row['value'], unit)}, {target} wanted"
+
+
+def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", "watch", "note"), empty: str) -> Note:
+    """List findings of some kinds in full sentences, in order of certainty and effect.
+
+    Args:
+        results: The results.
+        kinds: Which kinds: `improve`, `system`, `worsening`, `recognise`, `development`, `review_target`, `data`.
+        tiers: Which tiers.
+        empty: What to say where there is none; "cannot tell yet" is an answer.
+    """
+    found = results.findings
+    if len(found):
+        found = found[found["kind"].isin(kinds) & found["tier"].isin(list(tiers))]
+    if found.empty:
+        return Note(kind="paragraph", text=empty)
+    found, also = _joined_with_centre(found)
+    items = []
+    for index, row in found.iterrows():
+        sentence = str(row["sentence"])
+        if also.get(index):
+            sentence += f" The same is seen in {text.listed(also[index])}."
+        if row["level"] == "agent":
+            sentence = sentence.replace(f"{row['unit']}:", f"{common.person(results, str(row['unit']))}:", 1)
+        status: Any = "met" if row["kind"] == "recognise" else common.STATUS.get(str(row["status"]))
+        items.append(Item(text=sentence, detail=f"{_impact(results, row)}{row['action']}", status=status))
+    return Note(kind="verdicts", items=items)
+
+
+def _joined_with_centre(found: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, list[str]]]:
+    """Tell a signal of the whole centre once, and name the units that show it too."""
+    also: dict[Any, list[str]] = {}
+    whole = found[(found["level"] == "centre") & found["kind"].isin(["recognise", "worsening", "changed"])]
+    for index, row in whole.iterrows():
+        same = (found["kpi"] == row["kpi"]) & (found["kind"] == row["kind"]) & (found["level"] != "centre")
+        if same.sum() > 1:
+            also[index] = sorted(found.loc[same, "unit"].astype(str))
+            found = found[~same]
+    return found, also
+
+
+def _impact(results: Results, row: Mapping[str, Any]) -> str:
+    """What closing the gap would be worth, in natural units."""
+    impact = row["impact"]
+    if row["kind"] not in ("improve", "development") or np.isnan(impact) or impact <= 0:
+        return ""
+    unit = common.about(results, row["kpi"])["unit_of_value"]
+    size = {"share": text.count(round(impact), "contact"), "s": text.duration(impact)}.get(
+        unit, text.count(round(impact), "case")
+    )
+    return f"Closing the gap is worth about {size} in the period. "
+
+
+def comparisons(results: Results) -> Note:
+    """Say how many comparisons were made, so that a reader can weigh what was found."""
+    judged = results.verdicts
+    n = int((~judged["status"].isin(["not_judged", "no_target"])).sum()) if len(judged) else 0
+    return Note(
+        kind="paragraph",
+        text=(
+            f"{text.count(n, 'comparison')} with a target were made in this report. A miss is called real only where "
+            "its whole interval lies beyond target and tolerance and the usual course agrees; of the findings that "
+            "call for action at most one in twenty is expected to be a false alarm."
+        ),
+    )
