@@ -225,7 +225,8 @@ def make(request: Mapping[str, Any]) -> dict[str, Any]:
 def _ended(code: int | None) -> str:
     if code is not None and code < 0:
         return f"its process was ended by signal {-code}"
-    return f"its process ended before its last cell (exit code {code})"
+    known = "" if code is None else f" (exit code {code})"
+    return f"its process ended before its last cell{known}"
 
 
 # --- plain kernels -----------------------------------------------------------------------------------------------
