@@ -242,19 +242,18 @@ def quantile(values: np.ndarray, counts: np.ndarray, share: float) -> tuple[floa
 
 def _add_targets(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
     """Judge each period by the target that was in force on its last day."""
-    wanted: dict[tuple[str, str], tuple[float, float, float]] = {}
-    for period in periods:
+    bounds = np.full((len(kpi.levels), len(periods), 3), np.nan)
+    for column, period in enumerate(periods):
+        bounds[:, column, 2] = 0.0
         target = kpi.target_on(period.end - timedelta(days=1))
-        for level in kpi.levels:
-            bound = target.at(level) if target else None
-            low, high = bound if isinstance(bound, tuple) else (bound, None)
-            wanted[level, period.label] = (
-                np.nan if low is None else low,
-                np.nan if high is None else high,
-                target.tolerance_at(level) if target else 0.0,
-            )
-    found = [wanted[key] for key in zip(grid["level"], grid["period"], strict=True)]
-    grid["target"], grid["target_high"], grid["tolerance"] = (np.array(column) for column in zip(*found, strict=True))
+        if target is None:
+            continue
+        for row, level in enumerate(kpi.levels):
+            bound = target.at(level)
+            bounds[row, column] = (*(bound if isinstance(bound, tuple) else (bound, None)), target.tolerance_at(level))
+    level_of = pd.Index(kpi.levels).get_indexer(grid["level"])
+    found = bounds[level_of, grid["order"].to_numpy()]
+    grid["target"], grid["target_high"], grid["tolerance"] = found.T
 
 
 def _ratings(grid: pd.DataFrame, ratings: pd.DataFrame) -> pd.Series:
@@ -332,10 +331,11 @@ def judge(
     """
     rows: list[dict[str, Any]] = []
     reasons = _gate_reasons(ratings, period)
+    upto = frame[frame["period"].isin([label for label in frame["period"].unique() if label <= period.label])]
+    parts = dict(list(upto.groupby("kpi", sort=False)))
     for kpi in kpis:
-        own = frame[(frame["kpi"] == kpi.id) & (frame["period"] <= period.label)]
-        if len(own):
-            rows += _verdicts(kpi, own, period, reasons)
+        if kpi.id in parts:
+            rows += _verdicts(kpi, parts[kpi.id], period, reasons)
     return pd.DataFrame(rows, columns=None if rows else VERDICT_COLUMNS)
 
 
@@ -418,7 +418,7 @@ def _history(kpi: Kpi, own: pd.DataFrame) -> dict[str, np.ndarray]:
         "hit_rate": hit_rate,
         **_pooled(table, used),
         "previous": value[:, -2] if periods > 1 else np.full(len(value), np.nan),
-        "autocorrelation": np.array([np.nan_to_num(spc.autocorrelation(line)) for line in kept]),
+        "autocorrelation": np.nan_to_num(spc.autocorrelation_many(kept)),
     }
 
 

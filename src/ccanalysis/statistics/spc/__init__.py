@@ -21,6 +21,7 @@ from ccanalysis.statistics.spc.verdict import (
     assurance,
     assurance_many,
     autocorrelation,
+    autocorrelation_many,
     charts_assurance,
     variation,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "assurance",
     "assurance_many",
     "autocorrelation",
+    "autocorrelation_many",
     "c_chart",
     "charts_assurance",
     "clipped",

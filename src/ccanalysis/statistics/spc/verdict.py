@@ -267,11 +267,30 @@ def autocorrelation(values: ArrayLike) -> float:
     Source:
         Box & Jenkins, Time Series Analysis (1976), equation 2.1.11, for the estimator.
     """
-    series = np.asarray(values, dtype=float)
-    deviation = series - np.nanmean(series) if np.isfinite(series).any() else series
-    products = deviation[1:] * deviation[:-1]
-    variance = np.nansum(deviation**2)
-    scale = np.nanmax(np.abs(series), initial=0.0)
-    if np.isfinite(products).sum() < 3 or variance <= (RELATIVE_TOLERANCE * scale) ** 2 * len(series):
-        return float("nan")
-    return float(np.nansum(products) / variance)
+    return float(autocorrelation_many(np.asarray(values, dtype=float)[np.newaxis])[0])
+
+
+def autocorrelation_many(values: np.ndarray) -> np.ndarray:
+    """Correlate each value with the one before it, series by series.
+
+    Args:
+        values: Series x periods; missing values are NaN.
+
+    Returns:
+        One coefficient per series, as `autocorrelation` gives it.
+
+    Examples:
+        >>> autocorrelation_many(np.array([[1.0, 2, 3, 4, 5, 6], [2, 2, 2, 2, 2, 2]])).round(3).tolist()
+        [0.5, nan]
+    """
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = filled.sum(axis=1, keepdims=True) / known.sum(axis=1, keepdims=True)
+        deviation = np.where(known, values - mean, 0.0)
+        variance = (deviation**2).sum(axis=1)
+        found = (deviation[:, 1:] * deviation[:, :-1]).sum(axis=1) / variance
+    scale = np.abs(filled).max(axis=1, initial=0.0)
+    pairs = (known[:, 1:] & known[:, :-1]).sum(axis=1)
+    constant = variance <= (RELATIVE_TOLERANCE * scale) ** 2 * values.shape[1]
+    return np.where((pairs < 3) | constant, np.nan, found)
