@@ -23,6 +23,7 @@ ORDER = [
     "text",
     "verdicts",
     "findings",
+    "actions",
     "results",
     "display",
     "editions",

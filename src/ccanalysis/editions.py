@@ -13,6 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
+from ccanalysis import drivers
 from ccanalysis.errors import SettingsError, nearest
 from ccanalysis.kpis.components import UNASSIGNED
 from ccanalysis.results import FRAMES, Results
@@ -21,10 +22,17 @@ Audience = Literal["analyst", "centre", "team", "line_manager"]
 
 # Under so many cases a figure is not shown to colleagues of a team.
 SMALLEST_SHOWN = 8
+# Where fewer people handled the contacts of a part, or fewer other teams stand behind a sum, it would tell of them.
+FEWEST_BEHIND = 3
 _PERSONAL_LEVELS = ("agent", "line_manager")
 _COACHED = ("agent_id", "given_by")
 _FIGURES = ("numerator", "denominator", "n", "squares", "value", "ci_low", "ci_high")
 _LINES = ("centre", "lower", "upper")
+# What is measured of an action.
+_MEASURED = (
+    *("recent", "usual", "expected", "after", "beyond", "low", "high", "more_periods"),
+    *("n_before", "n_after", "cases_before", "cases_after", "peers"),
+)
 # What is said of a verdict whose figure is hidden.
 _UNTOLD = {"status": "not_judged", "certain": False}
 # What is said of the course of a line that has a hidden period.
@@ -94,7 +102,7 @@ def _without_people(frames: dict[str, pd.DataFrame], drop: Sequence[str] = ()) -
         if name in ("people", "activities") or name in drop:
             continue
         kept[name] = frame[~frame["level"].isin(_PERSONAL_LEVELS)] if "level" in frame else frame
-    kept["actions"] = _impersonal(kept["actions"], _persons(frames))
+    kept["actions"] = _impersonal(kept["actions"], frames)
     return kept
 
 
@@ -110,12 +118,47 @@ def _persons(frames: dict[str, pd.DataFrame]) -> set[str]:
     return found - {UNASSIGNED}
 
 
-def _impersonal(actions: pd.DataFrame, persons: set[str], known: Iterable[str] = ()) -> pd.DataFrame:
-    """Take owners out, and actions whose words name a person that the reader does not know."""
+def _impersonal(
+    actions: pd.DataFrame, frames: dict[str, pd.DataFrame], known: Iterable[str] = (), *, team: str = ""
+) -> pd.DataFrame:
+    """Say who does an action by role, and leave out actions whose words name a person that the reader does not know."""
     if actions.empty:
         return actions
+    persons = _persons(frames)
     named = _names_others(actions, ("what",), persons - set(known))
-    return actions[~named].drop(columns=["owner"], errors="ignore")
+    actions = actions[~named]
+    if "owner" not in actions:
+        return actions
+    return actions.assign(who=_roles(actions["owner"], frames, persons, set(known), team)).drop(columns=["owner"])
+
+
+def _roles(
+    owners: pd.Series, frames: dict[str, pd.DataFrame], persons: set[str], known: set[str], team: str
+) -> list[str]:
+    """Name the owners of actions by what they are; to a team, none but by words that the KPI register has for roles."""
+    people = frames["people"]
+    managers = people[["team", "line_manager"]].dropna() if "line_manager" in people else None
+    every = set() if managers is None else set(managers["line_manager"])
+    own = set() if managers is None else set(managers.loc[managers["team"] == team, "line_manager"])
+    kpis = frames["kpis"]
+    texts = [text for column in ("owner", "approved_by") if column in kpis for text in kpis[column].dropna()]
+    words = {word for text in texts for word in str(text).casefold().split()}
+    elsewhere = _names_others(owners.to_frame("owner"), ("owner",), persons - known)
+    found = []
+    for owner, other in zip(owners, elsewhere, strict=True):
+        if not isinstance(owner, str) or not owner.strip():
+            found.append("")
+        elif owner in own:
+            found.append("your line manager")
+        elif owner in every and owner not in known:
+            found.append("a line manager")
+        elif other:
+            found.append("a colleague")
+        elif team and not set(owner.casefold().split()) <= words:
+            found.append("named in the register")
+        else:
+            found.append(owner)
+    return found
 
 
 def _names_others(frame: pd.DataFrame, columns: Sequence[str], others: set[str]) -> pd.Series:
@@ -141,14 +184,23 @@ def _team(frames: dict[str, pd.DataFrame], team: str) -> dict[str, pd.DataFrame]
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
         kept[name] = frame[_units(frame, team)] if len(frame) else frame
-    _hide_small(kept)
     actions = frames["actions"]
     if len(actions):
         level, unit = actions["level"], actions["unit"]
         own = (level.isna() | (level == "team")) & (unit.isna() | (unit == team))
         actions = actions[own | (level == "centre")]
-    kept["actions"] = _impersonal(actions, _persons(frames))
+    kept["actions"] = _impersonal(actions, frames, team=team)
+    _hide_small(kept)
+    if "level" in frames["drivers"]:
+        apart = _own_drivers(frames["drivers"], {team})
+        kept["drivers"] = drivers.gathered(apart, smallest=SMALLEST_SHOWN, fewest=FEWEST_BEHIND)
     return kept
+
+
+def _own_drivers(frame: pd.DataFrame, teams: set[str]) -> pd.DataFrame:
+    """Keep what teams' own figures are made of; of other teams only what many of them together are."""
+    own = frame[(frame["level"] == "team") & frame["unit"].isin(teams)].reset_index(drop=True)
+    return drivers.without_others(own, fewest=FEWEST_BEHIND)
 
 
 def _hide_small(kept: dict[str, pd.DataFrame]) -> None:
@@ -165,6 +217,7 @@ def _hide_small(kept: dict[str, pd.DataFrame]) -> None:
     kpis = {kpi for kpi, _ in hidden}
     kept["series"] = _blank(line, few, _FIGURES)
     kept["series"] = _blank(kept["series"], _of(line, kpis), _LINES)
+    kept["actions"] = _untold(kept["actions"], kpis)
     judged = kept["verdicts"]
     if judged.empty:
         return
@@ -186,6 +239,18 @@ def _hide_small(kept: dict[str, pd.DataFrame]) -> None:
     for name, without in (("findings", {kpi for kpi, period in hidden if period == now}), ("changes", told)):
         if len(kept[name]):
             kept[name] = kept[name][~_of(kept[name], without)]
+
+
+def _untold(actions: pd.DataFrame, kpis: set[str]) -> pd.DataFrame:
+    """Say nothing of what became of an action where it rests on a period that is hidden."""
+    if actions.empty or "outcome" not in actions:
+        return actions
+    touched = _of(actions, kpis)
+    why = f"Not shown: it rests on figures of fewer than {SMALLEST_SHOWN} cases."
+    actions = _blank(actions, touched, _MEASURED)
+    return actions.assign(
+        outcome=actions["outcome"].mask(touched, "not_judged"), sentence=actions["sentence"].mask(touched, why)
+    )
 
 
 def _of(frame: pd.DataFrame, kpis: set[str]) -> pd.Series:
@@ -217,6 +282,8 @@ def _line_manager(frames: dict[str, pd.DataFrame], manager: str) -> dict[str, pd
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
         kept[name] = frame[mine(frame)] if len(frame) else frame
+    if "level" in frames["drivers"]:
+        kept["drivers"] = _own_drivers(frames["drivers"], teams)
     activities = frames["activities"]
     if len(activities):
         activities = activities[activities["agent_id"].isin(agents)]
@@ -228,7 +295,7 @@ def _line_manager(frames: dict[str, pd.DataFrame], manager: str) -> dict[str, pd
     if len(actions):
         unplaced = actions["level"].isna() & (actions["unit"].isna() | actions["unit"].isin(teams))
         actions = actions[unplaced | mine(actions)]
-    kept["actions"] = _impersonal(actions, persons, known)
+    kept["actions"] = _impersonal(actions, frames, known)
     return kept
 
 

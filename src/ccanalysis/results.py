@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccanalysis import __version__, checks, engine, findings, sources, verdicts
+from ccanalysis import __version__, actions, checks, engine, findings, sources, verdicts
 from ccanalysis.errors import NoInputError, SettingsError
 from ccanalysis.kpis import register
 from ccanalysis.kpis.components import components
@@ -48,7 +48,7 @@ FRAMES = (
     "people",
 )
 STAGES = ("read", "check", "measure", "judge")
-_LISTS = ("reasons", "rules", "columns", "kpis", "levels")
+_LISTS = ("reasons", "rules", "columns", "kpis", "levels", "problems")
 
 
 @dataclass
@@ -278,6 +278,9 @@ def _work(
         earlier = verdicts.series(measured, kpis, periods[:-1], ratings, last_day=last_day)
         before = verdicts.judge(earlier, kpis, period.shift(-1), ratings)
         found = findings.findings(judged, kpis, period)
+        people = _people(workspace, staged, period)
+        if "actions" in people:
+            people["actions"] = actions.judge(people["actions"], line, kpis, period)
     frames = {
         "kpis": _register_frame(kpis),
         "series": line,
@@ -292,7 +295,7 @@ def _work(
         "intake": staged.intake,
         "quarantine": pd.read_parquet(staged.quarantine),
         "failures": pd.read_parquet(checked.failures, filters=[("period", "=", period.label)]),
-        **_people(workspace, staged, period),
+        **people,
     }
     facts = {
         "centre": workspace.centre.name,

@@ -46,6 +46,14 @@ RULE_WORDS = {
     "two_of_three": "two of the last three points lie close to the limits of the usual range",
     "shift": "seven points in a row lie on the same side of the average",
 }
+OUTCOME_WORDS = {
+    "worked": "Worked",
+    "moved": "Moved, but no more than expected without it",
+    "no_change": "No change yet",
+    "worse": "Got worse",
+    "cannot_tell": "Cannot tell yet",
+    "not_judged": "Not judged",
+}
 LEVEL_WORDS = {
     "centre": ("centre", "centres"),
     "site": ("site", "sites"),

@@ -17,7 +17,7 @@ from ccanalysis.views.data import (
     rules_table,
 )
 from ccanalysis.views.found import comparisons, findings_note, to_do
-from ccanalysis.views.people import actions_table, activities_table
+from ccanalysis.views.people import actions_note, actions_table, activities_table
 from ccanalysis.views.standing import (
     cards,
     changes_note,
@@ -31,6 +31,7 @@ from ccanalysis.views.standing import (
 )
 
 __all__ = [
+    "actions_note",
     "actions_table",
     "activities_table",
     "cards",
