@@ -9,6 +9,7 @@ Beside the JSON each class leaves plain text, which `nbval` compares, and escape
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 import unicodedata
@@ -41,7 +42,7 @@ Variation = Literal[
 ]
 Assurance = Literal["hits", "hit_or_miss", "misses", "none"]
 Rating = Literal["fit", "caution", "not_fit", "unknown"]
-Tone = Literal["good", "watch", "bad", "info", "none"]
+Tone = Literal["good", "watch", "worse", "bad", "info", "none"]
 Align = Literal["left", "right", "centre"]
 NoteKind = Literal["lead", "paragraph", "callout", "list", "verdicts", "cards"]
 
@@ -50,15 +51,18 @@ MAX_TEXT = 4_000
 
 # One hue per meaning, in the light and the dark scheme. Text of these colours keeps a contrast of 4.5 to 1 on the
 # page and on its tint (WCAG 2.2, 1.4.3); a test computes it. Blue against orange-red, not green against red, and
-# never colour alone: every meaning also has a shape and a word.
+# never colour alone: every meaning also has a shape and a word. `bad` is for misses that are real and data that cannot
+# be used; a course that gets worse is `worse`, for its interval may still reach the target.
 TONES: dict[Tone, tuple[str, str]] = {
     "good": ("#0b6470", "#6fd3dc"),
     "watch": ("#765400", "#e8c268"),
+    "worse": ("#8f4a00", "#ffb065"),
     "bad": ("#ab3410", "#ffa184"),
     "info": ("#5b4b9a", "#bcb0f2"),
     "none": ("#56606c", "#a7b1bd"),
 }
 # Colours of charts. A chart that uses the light one of a pair is redrawn with the dark one where the page is dark.
+# `missed` is for a miss that is real and for nothing else: a target is a line of ink, a worsening is orange.
 COLOURS: dict[str, tuple[str, str]] = {
     "ink": ("#1c2530", "#e8edf2"),
     "muted": ("#5c6773", "#a3aebb"),
@@ -71,8 +75,10 @@ COLOURS: dict[str, tuple[str, str]] = {
     "series_5": ("#8a6d00", "#d9bf5a"),
     "series_6": ("#a83a6b", "#ee94bd"),
     "improving": ("#1f5fa9", "#79b4f3"),
-    "worsening": ("#b3480b", "#ffa06b"),
-    "target": ("#ab3411", "#ffa185"),
+    "worsening": ("#b45f06", "#ffb066"),
+    "changed": ("#7a4fa4", "#c3a3e7"),
+    "missed": ("#ab3411", "#ffa185"),
+    "target": ("#1c2531", "#e8edf3"),
 }
 
 
@@ -123,8 +129,8 @@ ICONS: dict[str, _Icon] = {
     "status-not_judged": _Icon("Not judged", "none", f'{_DASHED}<path class="o" d="M6.5 10h7"/>'),
     "variation-improving_up": _Icon("Improving, rising", "good", _DISC + _UP),
     "variation-improving_down": _Icon("Improving, falling", "good", _DISC + _DOWN),
-    "variation-worsening_up": _Icon("Getting worse, rising", "bad", _DIAMOND + _UP),
-    "variation-worsening_down": _Icon("Getting worse, falling", "bad", _DIAMOND + _DOWN),
+    "variation-worsening_up": _Icon("Getting worse, rising", "worse", _DIAMOND + _UP),
+    "variation-worsening_down": _Icon("Getting worse, falling", "worse", _DIAMOND + _DOWN),
     "variation-changed_up": _Icon("Changed, rising", "info", _BOX + _UP),
     "variation-changed_down": _Icon("Changed, falling", "info", _BOX + _DOWN),
     "variation-common": _Icon(
@@ -141,7 +147,7 @@ ICONS: dict[str, _Icon] = {
         "Target is hit or missed by chance", "none", f'{_RING}<path class="f" d="M10 5.6a4.4 4.4 0 0 1 0 8.8z"/>'
     ),
     "assurance-misses": _Icon(
-        "Target will be missed", "bad", f'{_RING}<path class="o" d="M6.8 6.8l6.4 6.4m0-6.4l-6.4 6.4"/>'
+        "Target will be missed", "worse", f'{_RING}<path class="o" d="M6.8 6.8l6.4 6.4m0-6.4l-6.4 6.4"/>'
     ),
     "assurance-none": _Icon("No target to judge by", "none", _DASHED),
     "rating-fit": _Icon("Data fit to use", "good", _bars(3)),
@@ -378,6 +384,19 @@ class Card(Signs):
         _href(self.href)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Panel(Signs):
+    """One of several small charts of a figure: the unit it shows, and what its signs say of it.
+
+    Attributes:
+        name: The unit.
+        alt: What the small chart shows, for those who do not see it.
+    """
+
+    name: str
+    alt: str = ""
+
+
 def _number(value: object) -> float | int | None:
     """Return a plain finite number, or None; numpy's and pandas' own kinds included."""
     try:
@@ -429,6 +448,18 @@ def icon(key: str, *, sprite: bool = False, named: bool = False) -> Markup:
     if sprite:
         return Markup('<svg class=i {}><use href="#i-{}"/></svg>').format(access, key)
     return Markup('<svg class=i viewBox="0 0 20 20" {}>{}</svg>').format(access, Markup(known.shapes))
+
+
+def caption(title: str, signs: Sequence[str], *, sprite: bool = False) -> Markup:
+    """Return the heading of a chart: its title, and its signs with their words.
+
+    Args:
+        title: The title; it is escaped here.
+        signs: Keys of `ICONS`.
+        sprite: Whether icons refer to the page's sprite sheet.
+    """
+    shown = Markup('<span class="fs">{}</span>').format(_signs(signs, sprite=sprite, words=True)) if signs else ""
+    return Markup("{}{}").format(clean(title), shown)
 
 
 def sprite_sheet(keys: Iterable[str]) -> Markup:
@@ -814,41 +845,131 @@ class Figure(_Shown):
         title: What stands above the chart; better a finding than a list of axes.
         alt: What the chart shows, for those who do not see it.
         data: Its data as a table; made from the figure where not given.
+        variation: What process control says about the course; its icon and word stand with the title.
+        assurance: Whether the process will meet the target; likewise.
+        panels: Where the figure is several small charts on axes of their own (`x`, `x2`, ...): one for each, in order.
+            A page sets them in rows that fit its width, each under its name and signs.
+
+    Raises:
+        SettingsError: Title or alternative text is missing, or a sign is not known.
     """
 
     mime = PLOTLY
 
-    def __init__(self, figure: Any, *, title: str, alt: str, data: Table | None = None) -> None:
+    def __init__(
+        self,
+        figure: Any,
+        *,
+        title: str,
+        alt: str,
+        data: Table | None = None,
+        variation: Variation | None = None,
+        assurance: Assurance | None = None,
+        panels: Iterable[Panel] = (),
+    ) -> None:
         self.figure, self.title, self.alt, self.data = figure, clean(title), clean(alt), data
+        self.about = Signs(variation=variation, assurance=assurance)
+        self.panels = list(panels)
         if not self.title or not self.alt:
             raise SettingsError(
                 "a chart has no title or no alternative text",
                 remedy="Say with title= what it shows, and with alt= what one sees in it",
             )
 
+    @property
+    def signs(self) -> list[str]:
+        """The keys of all icons in it."""
+        return [key for part in (self.about, *self.panels) for key in part.signs]
+
     def payload(self) -> dict[str, Any]:
-        """Return the figure as plotly's JSON, without its template."""
+        """Return the figure as plotly's JSON, without its template, headed as JupyterLab shows it.
+
+        A page has a heading of its own and leaves this one out; the rest is the same in both.
+        """
         import json  # noqa: PLC0415
 
         value = json.loads(self.figure.to_json())
-        value.get("layout", {}).pop("template", None)
+        layout = value.setdefault("layout", {})
+        layout.pop("template", None)
+        margin = {"t": 100} | layout.get("margin", {})
+        margin["t"] = max(margin["t"], 84)
+        layout["margin"] = margin
+        words = ", ".join(ICONS[key].word for key in self.about.signs)
+        layout["title"] = {
+            "text": self.title.replace("<", "&lt;"),
+            "subtitle": {"text": words},
+            "x": 0,
+            "xref": "paper",
+            "y": 1,
+            "yanchor": "top",
+            "yref": "container",
+            "pad": {"t": 10},
+        }
+        if self.about.signs:
+            plot = max(float(layout.get("height", 450)) - margin["t"] - margin.get("b", 80), 60.0)
+            layout["images"] = [
+                _image(key, x=1 - 0.05 * place, y=1 + (margin["t"] - 6) / plot, size=26 / plot)
+                for place, key in enumerate(reversed(self.about.signs))
+            ]
         return value
 
     def html(self, *, sprite: bool = False) -> Markup:
         """Return title, words and data; the chart itself is drawn by the page or by JupyterLab."""
         data = self.data.html(sprite=sprite) if self.data else Markup()
-        return Markup("<p><b>{}</b></p><p>{}</p>{}").format(self.title, self.alt, data)
+        head = caption(self.title, self.about.signs, sprite=sprite)
+        return Markup("<p><b>{}</b></p><p>{}</p>{}").format(head, self.alt, data)
 
     def plain(self) -> str:
         """Return title, words and data as text."""
-        return "\n".join(filter(None, [self.title, self.alt, self.data.plain() if self.data else ""]))
+        words = " ".join(f"[{ICONS[key].word}]" for key in self.about.signs)
+        panels = [
+            f"- {clean(panel.name)}" + "".join(f" [{ICONS[key].word}]" for key in panel.signs) for panel in self.panels
+        ]
+        table = self.data.plain() if self.data else ""
+        return "\n".join(filter(None, [self.title, words, self.alt, *panels, table]))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
-        """Return plotly's JSON and plain text, and the title, the words and the table as metadata."""
-        about: dict[str, Any] = {"title": self.title, "alt": self.alt}
+        """Return plotly's JSON and plain text, and the title, the words, the signs and the table as metadata."""
+        about: dict[str, Any] = {"title": self.title, "alt": self.alt} | _sparse(self.about)
+        if self.panels:
+            about["panels"] = [_sparse(panel) for panel in self.panels]
         if self.data:
             about["data"] = self.data.payload()
         return {PLOTLY: self.payload(), "text/plain": self.plain()}, {PLOTLY: {"ccanalysis": about}}
+
+
+def panels_of(payload: object) -> list[Panel]:
+    """Read the panels of a figure back from an executed notebook.
+
+    Raises:
+        ReportError: They are not what a figure writes.
+    """
+    try:
+        return [_rebuild(Panel, panel) for panel in (payload if isinstance(payload, list) else [])]
+    except (TypeError, AttributeError, SettingsError) as error:
+        raise ReportError("the panels of a chart in the notebook are not ones that ccanalysis wrote") from error
+
+
+def signs_of(payload: Mapping[str, Any]) -> list[str]:
+    """Read the signs of a figure back from an executed notebook.
+
+    Raises:
+        ReportError: There is no such sign.
+    """
+    try:
+        return Signs(variation=payload.get("variation"), assurance=payload.get("assurance")).signs
+    except (TypeError, SettingsError) as error:
+        raise ReportError("a sign of a chart in the notebook is not one that ccanalysis knows") from error
+
+
+def _image(key: str, *, x: float, y: float, size: float) -> dict[str, Any]:
+    """Return an icon as a picture in a corner of a plotly figure, for notebooks."""
+    own = f"color:{TONES[ICONS[key].tone][0]}"
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20" style="{own}"><style>{ICON_CSS}</style>'
+    source = base64.b64encode(f"{svg}{ICONS[key].shapes}</svg>".encode()).decode()
+    place = {"xref": "paper", "yref": "paper", "x": round(x, 4), "y": round(y, 4), "xanchor": "right", "yanchor": "top"}
+    size = round(size, 4)
+    return {"name": "sign", "source": f"data:image/svg+xml;base64,{source}", **place, "sizex": 0.04, "sizey": size}
 
 
 __all__ = [
@@ -864,8 +985,10 @@ __all__ = [
     "Figure",
     "Item",
     "Note",
+    "Panel",
     "Sparkline",
     "Table",
+    "caption",
     "clean",
     "escape",
     "icon",

@@ -76,6 +76,7 @@ def script() -> str:
     """Return the page's own script, with the pairs of light colours and their names."""
     names = {light: name for name, (light, _) in display.COLOURS.items()}
     source = _template("page.js").replace("COLOURS = {}", f"COLOURS = {json.dumps(names, separators=(',', ':'))}")
+    source = source.replace("PANEL_HEIGHT", str(figures.PANEL_HEIGHT))
     return "\n".join(line.strip() for line in source.splitlines() if line.strip())
 
 
@@ -237,22 +238,34 @@ class _Page:
             ("\u2029", "\\u2029"),
         ):
             source = source.replace(character, code)
-        still = picture.still(shown)
+        own, panels = display.signs_of(about), display.panels_of(about.get("panels"))
+        self.signs += own
         title = self.name(title)
+        plots = self._panels(shown, panels) if panels else _plot(picture.still(shown), alt)
+        drawn = "has-still" in plots
         return Markup(
-            '<figure class="chart" id="{}"><figcaption>{}</figcaption><div class="plot{}" role="img" aria-label="{}">{}'
-            '<div class="live"></div></div><script type="application/json">{}</script>'
-            "<details><summary>Data: {}</summary>{}</details></figure>"
+            '<figure class="chart" id="{}"><figcaption>{}</figcaption>{}<script type="application/json">{}</script>'
+            "<details{}><summary>Data: {}</summary>{}</details></figure>"
         ).format(
             self.anchor(f"chart-{self.charts}"),
-            title,
-            " has-still" if still else "",
-            alt,
-            still or "",
+            display.caption(title, own, sprite=True),
+            plots,
             Markup(source),
+            "" if drawn else Markup(" open"),  # without a picture the table is what paper and plain browsers show
             title,
             data.html(sprite=True, name=f"Data: {title}"),
         )
+
+    def _panels(self, shown: dict[str, Any], panels: list[display.Panel]) -> Markup:
+        """Return small charts side by side, each under its name and signs."""
+        parts = []
+        for number, panel in enumerate(panels, start=1):
+            self.signs += panel.signs
+            still = picture.still(figures.panel(shown, number), width=picture.PANEL_WIDTH)
+            head = display.caption(panel.name, panel.signs, sprite=True)
+            plot = _plot(still, panel.alt or panel.name)
+            parts.append(Markup('<div class="panel"><p class="ph">{}</p>{}</div>').format(head, plot))
+        return Markup('<div class="panels">{}</div>').format(Markup("").join(parts))
 
     def outputs(self, cell: NotebookNode, place: str) -> list[Markup]:
         """Return what a code cell shows."""
@@ -287,6 +300,13 @@ class _Page:
                     remedy="Show it with ccanalysis.display as a Table, a Note or a Figure",
                 )
         return parts
+
+
+def _plot(still: Markup | None, alt: str) -> Markup:
+    """Return the place of a chart: its still picture, and room for what plotly.js draws."""
+    return Markup('<div class="plot{}" role="img" aria-label="{}">{}<div class="live"></div></div>').format(
+        " has-still" if still else "", display.clean(alt), still or ""
+    )
 
 
 def _prose_table_cell(_renderer: object, text: str, align: str | None = None, head: bool = False) -> str:

@@ -36,6 +36,9 @@ DROPPED = frozenset(
 HARMLESS_TAG = re.compile(r"<(?!/?(?:b|i|em|strong|br|sub|sup|extra)\s*/?>)", re.IGNORECASE)
 ARRAY_KINDS = ("f8", "f4", "i4", "i2", "i1", "u4", "u2", "u1")
 MAX_POINTS = 20_000
+# A small chart among several: its height, and what of its axes is said of the whole figure only.
+PANEL_HEIGHT = 150
+_PLACING = ("domain", "anchor", "matches", "title")
 
 
 def _array(value: Any) -> Any:
@@ -90,6 +93,7 @@ def checked(figure: Any, place: str = "") -> dict[str, Any]:
     layout = figure.get("layout") or {}
     if not isinstance(layout, Mapping):
         raise refuse("its layout is malformed")
+    layout = _without_signs(layout)
     if found := [name for name in layout if name.rstrip("0123456789") in REFUSED and layout[name]]:
         raise refuse(f"its layout has {found[0]!r}, which needs a server")
     try:
@@ -114,6 +118,43 @@ def checked(figure: Any, place: str = "") -> dict[str, Any]:
     if points > MAX_POINTS:
         raise refuse(f"it has {points:,} points, at most {MAX_POINTS:,} can be", remedy="Sum or sample the data first")
     return {"data": data, "layout": layout}
+
+
+def _without_signs(layout: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out icons and names of panels that a notebook shows in the figure; a page has them in its headings."""
+    own = dict(layout)
+    for part, name in (("images", "sign"), ("annotations", "head")):
+        if isinstance(given := layout.get(part), list):
+            own[part] = [one for one in given if not (isinstance(one, Mapping) and one.get("name") == name)]
+    return own
+
+
+def panel(figure: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Return one of the small charts of a checked figure as a figure of its own.
+
+    Args:
+        figure: A figure out of `checked`, with the axes `x`, `y`, `x2`, `y2`, ...
+        number: Which one, from 1.
+    """
+    end = "" if number == 1 else str(number)
+    layout = figure["layout"]
+    own = {
+        f"{letter}axis": {
+            name: part for name, part in (layout.get(f"{letter}axis{end}") or {}).items() if name not in _PLACING
+        }
+        for letter in "xy"
+    }
+    shapes = [
+        {**shape, "xref": "x", "yref": str(shape.get("yref", "y")).replace(f"y{end}", "y", 1)}
+        for shape in layout.get("shapes") or []
+        if shape.get("xref") == f"x{end}"
+    ]
+    data = [
+        {**trace, "xaxis": "x", "yaxis": "y", "showlegend": False}
+        for trace in figure["data"]
+        if (trace.get("xaxis") or "x") == f"x{end}"
+    ]
+    return {"data": data, "layout": {**own, "shapes": shapes, "height": PANEL_HEIGHT}}
 
 
 def pack(figure: Mapping[str, Any]) -> dict[str, Any]:

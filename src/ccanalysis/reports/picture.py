@@ -21,6 +21,7 @@ from markupsafe import Markup
 from ccanalysis.display import COLOURS
 
 WIDTH = 720.0
+PANEL_WIDTH = 270.0  # of a small chart among several
 _TEXT_WIDTH = 7.2  # of a character of 13 px, on average
 _NAMES = {light: name for name, (light, _) in COLOURS.items()}
 _CHANNELS = {tuple(bytes.fromhex(light[1:])): name for light, name in _NAMES.items()}
@@ -200,6 +201,17 @@ def _n(number: float) -> str:
     return f"{number:.0f}" if abs(number) >= 100 else f"{number:.1f}".removesuffix(".0")
 
 
+def _halfway(points: Sequence[Point]) -> list[Point]:
+    """Return a line that steps halfway between two points."""
+    stepped: list[Point] = []
+    for one, other in pairwise([*points, None]):
+        stepped.append(one)
+        if one and other and one[1] != other[1]:
+            middle = (one[0] + other[0]) / 2
+            stepped += [(middle, one[1]), (middle, other[1])]
+    return stepped
+
+
 def _step(number: int) -> str:
     """Return a relative length as SVG reads it after another: a minus sign parts them, otherwise a blank."""
     return str(number) if number < 0 else f" {number}"
@@ -240,7 +252,14 @@ def _mark(symbol: str, x: float, y: float, size: float) -> str:
     if symbol.startswith("triangle"):
         up = -1 if symbol.startswith("triangle-down") else 1
         return f"M{_n(x)} {_n(y - up * half * 1.2)}l{half * 1.15:.3g} {up * half * 2:.3g}h-{half * 2.3:.3g}z"
-    if symbol.startswith(("x", "cross")):
+    if symbol.startswith("cross"):
+        third = size / 3
+        arm, back = f"{third:.2g}", f"-{third:.2g}"
+        edge = f"h{arm}v{arm}h{arm}v{arm}h{back}v{arm}h{back}v{back}h{back}v{back}h{arm}z"
+        return f"M{_n(x - third / 2)} {_n(y - half)}{edge}"
+    if symbol.startswith("line-ns"):
+        return f"M{_n(x)} {_n(y - 0.7 * size)}v{1.4 * size:.3g}"
+    if symbol.startswith("x"):
         return f"M{_n(x - half)} {_n(y - half)}l{size:g} {size:g}m0-{size:g}l-{size:g} {size:g}"
     if symbol.endswith("-open"):
         return f"M{_n(x - half)} {_n(y)}a{half:g} {half:g} 0 1 0 {size:g} 0a{half:g} {half:g} 0 1 0-{size:g} 0z"
@@ -261,13 +280,14 @@ class UnknownError(Exception):
 class Picture:
     """A checked figure on its way to SVG."""
 
-    def __init__(self, figure: Mapping[str, Any]) -> None:
+    def __init__(self, figure: Mapping[str, Any], width: float = WIDTH) -> None:
+        self.width = width
         self.traces: list[dict[str, Any]] = [trace for trace in figure["data"] if trace.get("visible", True) is True]
         self.layout: Mapping[str, Any] = figure["layout"]
         for trace in self.traces:
             if trace["type"] not in ("scatter", "bar", "heatmap"):
                 raise UnknownError
-        self.height = min(max(float(self.layout.get("height") or 320), 160.0), 1600.0)
+        self.height = min(max(float(self.layout.get("height") or 320), 120.0), 1600.0)
         self.parts: list[str] = []
         self.axes: dict[str, Axis] = {}
         self.colours = {id(trace): f"series_{number % 6 + 1}" for number, trace in enumerate(self.traces)}
@@ -286,9 +306,14 @@ class Picture:
         for trace in self.traces:
             if trace["type"] == "heatmap":
                 self._heatmap(trace)
+        shapes = self.layout.get("shapes") or []
+        for shape in shapes:
+            if shape.get("layer") == "below":
+                self._shape(shape)
         self._grid()
-        for shape in self.layout.get("shapes") or []:
-            self._shape(shape)
+        for shape in shapes:
+            if shape.get("layer") != "below":
+                self._shape(shape)
         self._bars(bars)
         for number, trace in enumerate(self.traces):
             if trace["type"] == "scatter":
@@ -296,8 +321,8 @@ class Picture:
         for note in self.layout.get("annotations") or []:
             self._annotation(note)
         return Markup(
-            '<svg class="still" viewBox="0 0 720 {:g}" preserveAspectRatio="xMinYMid" aria-hidden="true">{}</svg>'
-        ).format(self.height, Markup("".join(self.parts)))
+            '<svg class="still" viewBox="0 0 {:g} {:g}" preserveAspectRatio="xMinYMid" aria-hidden="true">{}</svg>'
+        ).format(self.width, self.height, Markup("".join(self.parts)))
 
     # --- axes ---
 
@@ -390,7 +415,7 @@ class Picture:
         for axis in self.axes.values():
             low, high = axis.settings.get("domain") or (0, 1)
             if axis.letter == "x":
-                room = WIDTH - left - right
+                room = self.width - left - right
                 axis.start, axis.end = left + room * float(low), left + room * float(high)
             else:
                 room = self.height - top - bottom
@@ -427,8 +452,9 @@ class Picture:
                     if across:
                         lines.append(f"M{_n(place)} {_n(other.start)}V{_n(other.end)}")
                     shown = _shortened(text, 16)
-                    room = WIDTH - 4 - len(shown) * _TEXT_WIDTH / 2
-                    ticks["middle"].append(self._text(min(place, room), other.start + 18, shown))
+                    half = len(shown) * _TEXT_WIDTH / 2
+                    inside = min(max(place, 2 + half), self.width - 4 - half)
+                    ticks["middle"].append(self._text(inside, other.start + 18, shown))
             if title := self._title(axis):
                 middle = (axis.start + axis.end) / 2
                 if axis.letter == "x":
@@ -462,7 +488,7 @@ class Picture:
         for trace in shown:
             name = _shortened(plain_text(trace["name"]), 48)
             width = 34 + len(name) * _TEXT_WIDTH + 18
-            if x > 14 and x + width > WIDTH:
+            if x > 14 and x + width > self.width:
                 x, y = 14.0, y + 20
             default = self.colours[id(trace)]
             if trace["type"] == "bar":
@@ -471,6 +497,8 @@ class Picture:
             elif trace.get("fill") not in (None, "none"):
                 fill = _style("fill", trace.get("fillcolor") or (trace.get("line") or {}).get("color"), default)
                 self.parts.append(f'<path d="M{x:g} {y - 9:g}h20v11h-20z" style="{fill}"/>')
+            elif trace.get("mode") == "markers":
+                self._marks(trace, [(x + 12, y - 4.5), *[None] * (len(self._values(trace)[0]) - 1)], default)
             else:
                 style = self._line_style(trace, default)
                 self.parts.append(f'<path d="M{x:g} {y - 4:g}h24" style="{style};fill:none"/>')
@@ -509,8 +537,10 @@ class Picture:
         mode = str(trace.get("mode") or ("lines+markers" if len(points) < 20 else "lines"))
         self._fill(trace, number, points, default)
         if "lines" in mode and (trace.get("line") or {}).get("width") != 0:
-            steps = str((trace.get("line") or {}).get("shape") or "").startswith("h")
+            shape = str((trace.get("line") or {}).get("shape") or "")
+            steps = shape == "hv"
             drawn = [point for point in points if point] if trace.get("connectgaps") else points
+            drawn = _halfway(drawn) if shape == "hvh" else drawn
             path = _path(drawn, steps=steps)
             self.parts.append(f'<path d="{path}" style="{self._line_style(trace, default)};fill:none"/>')
         self._error_bars(trace, points, default)
@@ -564,25 +594,29 @@ class Picture:
         count = len(points)
         groups: dict[str, str] = {}
         fallback = (trace.get("line") or {}).get("color")
-        for point, colour, shape, size in zip(
+        edge = marker.get("line") or {}
+        for point, colour, shape, size, around in zip(
             points,
             _each(marker.get("color"), count, fallback),
             _each(marker.get("symbol"), count, "circle"),
             _each(marker.get("size"), count, 6),
+            _each(edge.get("color"), count, None),
             strict=True,
         ):
-            if point is None:
+            if point is None or size == 0:
                 continue
             if isinstance(colour, int | float):
                 raise UnknownError
             symbol = str(shape)
-            hollow = symbol.endswith("-open") or symbol.startswith(("x", "cross"))
+            hollow = symbol.endswith("-open") or symbol.startswith(("x", "line-ns"))
             opacity = marker.get("opacity")
             faint = float(opacity) if isinstance(opacity, int | float) else 1.0
             if hollow:
                 style = f"fill:var(--bg);{_style('stroke', colour, default, faint)};stroke-width:1.6"
-            elif symbol.startswith(("square", "diamond", "triangle")):
+            elif symbol.startswith(("square", "diamond", "triangle", "cross")):
                 style = _style("fill", colour, default, faint)
+                if edge.get("width"):
+                    style += f";{_style('stroke', around, 'ink')};stroke-width:{float(edge['width']):g}"
             else:
                 pen = f"stroke-linecap:round;stroke-width:{float(size or 6):g}"
                 style = f"{_style('stroke', colour, default, faint)};{pen}"
@@ -697,6 +731,8 @@ class Picture:
             self.parts.append(f'<path d="M{_n(x0)} {_n(y0)}L{_n(x1)} {_n(y1)}" style="{style}"/>')
         elif shape.get("type") == "rect":
             fill = _style("fill", shape.get("fillcolor"), "band", float(shape.get("opacity") or 1))
+            if (shape.get("line") or {}).get("width"):
+                fill += f";{style}"
             self.parts.append(f'<path d="M{_n(x0)} {_n(y0)}H{_n(x1)}V{_n(y1)}H{_n(x0)}z" style="{fill}"/>')
         else:
             raise UnknownError
@@ -712,7 +748,10 @@ class Picture:
             x, y = x + float(note.get("ax") or 0), y + float(note.get("ay", -20) or 0)
         self.parts.append(
             self._text(
-                min(max(x, 4.0), WIDTH - 4), min(max(y + 4, 12.0), self.height - 4), plain_text(note["text"]), anchor
+                min(max(x, 4.0), self.width - 4),
+                min(max(y + 4, 12.0), self.height - 4),
+                plain_text(note["text"]),
+                anchor,
             )
         )
 
@@ -741,9 +780,14 @@ def _rgb(colour: Any) -> tuple[int, int, int]:
     raise UnknownError
 
 
-def still(figure: Mapping[str, Any]) -> Markup | None:
-    """Draw a checked figure as a still picture of 720 units across; None where it holds what only plotly draws."""
+def still(figure: Mapping[str, Any], *, width: float = WIDTH) -> Markup | None:
+    """Draw a checked figure as a still picture; None where it holds what only plotly draws.
+
+    Args:
+        figure: A figure out of `figures.checked`.
+        width: Units across; a character is 13 of them high.
+    """
     try:
-        return Picture({"data": [dict(trace) for trace in figure["data"]], "layout": figure["layout"]}).svg()
+        return Picture({"data": [dict(trace) for trace in figure["data"]], "layout": figure["layout"]}, width).svg()
     except (UnknownError, ValueError, TypeError, KeyError, AttributeError, StopIteration, ZeroDivisionError):
         return None

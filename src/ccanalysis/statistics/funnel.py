@@ -417,7 +417,7 @@ def mean_funnel(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, *, trim: float = 0
     """Draw a funnel of means, such as handling times; pass logarithms for skewed times.
 
     Args:
-        mean: Mean of each unit, in any unit.
+        mean: Mean of each unit, in any unit; NaN has limits, and no part in the centre and the spread.
         sd: Standard deviation of the cases of each.
         n: Cases of each; fewer than 2 have no limits and no flag.
         trim: Share of units at each end that may not decide the spread.
@@ -439,10 +439,12 @@ def mean_funnel(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, *, trim: float = 0
     size = np.asarray(n, dtype=float)
     figures = np.where(size > 1, np.asarray(mean, dtype=float), np.nan)
     size = np.where(size > 1, size, np.nan)
-    if np.isnan(size).all():
+    if np.isnan(figures).all():
         raise StatisticsError("no unit has two cases, so there is nothing to compare with")
-    centre = float(np.nansum(figures * size) / np.nansum(size))
-    pooled = np.nansum((size - 1) * np.asarray(sd, dtype=float) ** 2) / np.nansum(size - 1)
+    spread_of = np.asarray(sd, dtype=float)
+    known = ~np.isnan(figures) & ~np.isnan(spread_of)
+    centre = float((figures * size)[known].sum() / size[known].sum())
+    pooled = ((size - 1) * spread_of**2)[known].sum() / (size - 1)[known].sum()
     s = np.sqrt(pooled / size)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (figures - centre) / s

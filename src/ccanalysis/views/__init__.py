@@ -3,7 +3,7 @@
 Each function takes the results that the notebook opened (a slice, in a scheduled run) and returns one thing to show.
 """
 
-from ccanalysis.views.common import open_report, who
+from ccanalysis.views.common import kpis_at, open_report, who
 from ccanalysis.views.data import (
     data_lead,
     intake_table,
@@ -17,15 +17,14 @@ from ccanalysis.views.data import (
     rules_table,
 )
 from ccanalysis.views.found import comparisons, findings_note, to_do
+from ccanalysis.views.peers import comparison, funnel, small_multiples, worth_a_look
 from ccanalysis.views.people import actions_note, actions_table, activities_table
 from ccanalysis.views.standing import (
     cards,
     changes_note,
-    comparison,
     course,
     courses,
     definitions_table,
-    kpis_at,
     lead,
     verdict_table,
 )
@@ -43,6 +42,7 @@ __all__ = [
     "data_lead",
     "definitions_table",
     "findings_note",
+    "funnel",
     "intake_table",
     "kpis_at",
     "lead",
@@ -55,7 +55,9 @@ __all__ = [
     "rule_history",
     "rules_count",
     "rules_table",
+    "small_multiples",
     "to_do",
     "verdict_table",
     "who",
+    "worth_a_look",
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 from ccanalysis import text
 from ccanalysis.editions import Audience, Reader, readers, write
 from ccanalysis.results import Results, compute
+from ccanalysis.verdicts import VERDICT_COLUMNS
 from ccanalysis.workspace import Workspace
 
 STATUS: dict[str, Any] = {
@@ -109,6 +110,39 @@ def line_of(results: Results, kpi: str, level: str, unit: str) -> pd.DataFrame:
     """Return the series of one KPI and unit, in time order."""
     series = results.series
     return series[(series["kpi"] == kpi) & (series["level"] == level) & (series["unit"] == unit)]
+
+
+def verdicts_of(results: Results, kpi: str, level: str) -> pd.DataFrame:
+    """Return the verdicts of one KPI at one level."""
+    judged = results.verdicts
+    if judged.empty:
+        return pd.DataFrame(columns=[*VERDICT_COLUMNS, *judged.columns.difference(VERDICT_COLUMNS)])
+    return judged[(judged["kpi"] == kpi) & (judged["level"] == level)]
+
+
+def called(results: Results, level: str, unit: str) -> str:
+    """Name a unit of a level for a reader: people by their names, others by their own."""
+    return person(results, unit) if level == "agent" else str(unit)
+
+
+def variation(row: Mapping[str, Any]) -> Any:
+    """The icon for the course of a verdict: its meaning and which way it went."""
+    word = row["variation"]
+    if word == "not_enough_data":
+        return "unknown"
+    if word == "common_cause":
+        return "common"
+    if word in ("higher", "lower"):
+        return f"changed_{'up' if word == 'higher' else 'down'}"
+    rises = (word == "improving") == (row["better"] == "up")
+    return f"{word}_{'up' if rises else 'down'}"
+
+
+def kpis_at(results: Results, level: str) -> list[str]:
+    """List the KPIs that are judged at a level, in the order of the register."""
+    judged = results.verdicts
+    found = set(judged.loc[(judged["level"] == level) & judged["value"].notna(), "kpi"]) if len(judged) else set()
+    return [kpi for kpi in results.kpis["kpi"] if kpi in found] if len(results.kpis) else []
 
 
 def day(value: Any) -> str:

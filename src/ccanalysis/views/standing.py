@@ -65,23 +65,11 @@ def _card(row: pd.Series, line: pd.DataFrame) -> Card:
         target=text.target(row["target"], row["target_high"], row["better"], unit),
         note=", ".join(note),
         status=common.STATUS[row["status"]],
-        variation=_variation(row),
+        variation=common.variation(row),
         assurance=common.ASSURANCE[row["assurance"]],
         rating=common.RATING[row["data"]],
         spark=_spark(row, line),
     )
-
-
-def _variation(row: Mapping[str, Any]) -> Any:
-    """The icon for the course: its meaning and which way it went."""
-    word = row["variation"]
-    if word == "not_enough_data":
-        return "unknown"
-    if word == "common_cause":
-        return "common"
-    high = row["value"] > row["centre"]
-    kind = {"improving": "improving", "worsening": "worsening"}.get(word, "changed")
-    return f"{kind}_{'up' if high else 'down'}"
 
 
 def _spark(row: Mapping[str, Any], line: pd.DataFrame) -> Sparkline | None:
@@ -133,7 +121,7 @@ def _verdict_row(results: Results, row: pd.Series, *, single: bool) -> list[Any]
         None if np.isnan(row["n"]) else int(row["n"]),
         target,
         verdict,
-        Cell(variation=_variation(row)),
+        Cell(variation=common.variation(row)),
         Cell(spark=_spark(row, line)) if _spark(row, line) else "",
         Cell(rating=common.RATING[row["data"]]),
     ]
@@ -164,37 +152,37 @@ def changes_note(results: Results) -> Note:
     return Note(kind="verdicts", items=items)
 
 
-def course(results: Results, kpi: str, *, level: str | None = None, unit: str | None = None) -> Figure:
-    """Draw the control chart of a KPI, of the edition's own unit unless another is named."""
+def course(results: Results, kpi: str, *, level: str | None = None, unit: str | None = None) -> Figure | Note:
+    """Draw the control chart of a KPI, of the edition's own unit unless another is named, with its verdict's icons."""
     own_level, own_unit = common.own_level(results)
-    line = common.line_of(results, kpi, level or own_level, unit or own_unit)
-    return charts.control_chart(line, common.about(results, kpi))
+    level, unit = level or own_level, unit or own_unit
+    about = common.about(results, kpi)
+    line = common.line_of(results, kpi, level, unit)
+    if line["value"].isna().all():
+        return Note(text=f"{about['name']}: no data.")
+    judged = common.verdicts_of(results, kpi, level)
+    judged = judged[judged["unit"] == unit]
+    signs: dict[str, Any] = {}
+    if len(judged):
+        row = judged.iloc[0]
+        signs = {"variation": common.variation(row), "assurance": common.ASSURANCE[row["assurance"]]}
+    who = "the centre" if level == "centre" else common.called(results, level, unit)
+    return charts.control_chart(line, about, who=who, **signs)
 
 
-def courses(results: Results, *, level: str | None = None, unit: str | None = None, most: int = 6) -> list[Figure]:
+def courses(
+    results: Results, *, level: str | None = None, unit: str | None = None, most: int = 6
+) -> list[Figure | Note]:
     """Draw the control charts that deserve a look first: real misses, then real changes, then the rest."""
     own_level, own_unit = level or common.own_level(results)[0], unit or common.own_level(results)[1]
     judged = results.verdicts
+    if judged.empty:
+        return []
     own = judged[(judged["level"] == own_level) & (judged["unit"] == own_unit) & judged["value"].notna()]
     changed = ~own["variation"].isin(["common_cause", "not_enough_data"])
     order = np.select([own["status"].isin(common.BAD), changed, own["status"] == "missed_chance"], [0, 1, 2], 3)
     chosen = own.assign(order=order).sort_values("order", kind="stable")["kpi"].head(most)
     return [course(results, kpi, level=own_level, unit=own_unit) for kpi in chosen]
-
-
-def comparison(results: Results, kpi: str, *, level: str = "team") -> Figure:
-    """Draw the units of a level side by side with intervals, in name order."""
-    judged = results.verdicts
-    rows = judged[(judged["kpi"] == kpi) & (judged["level"] == level) & judged["value"].notna()]
-    about = common.about(results, kpi)
-    return charts.comparison_chart(rows, about, title=f"{about['name']} by {common.word(results, level)}")
-
-
-def kpis_at(results: Results, level: str) -> list[str]:
-    """List the KPIs that are judged at a level, in the order of the register."""
-    judged = results.verdicts
-    found = set(judged.loc[(judged["level"] == level) & judged["value"].notna(), "kpi"]) if len(judged) else set()
-    return [kpi for kpi in results.kpis["kpi"] if kpi in found]
 
 
 def definitions_table(results: Results) -> Table:

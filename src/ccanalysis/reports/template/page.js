@@ -34,8 +34,9 @@
   };
   const themed = (part) =>
     Object.fromEntries(Object.entries(part).map(([key, value]) => [key, /^--/.test(value) ? style(value) : value]));
-  const layoutOf = (layout) => {
+  const layoutOf = (layout, keys) => {
     const own = paint(layout), narrow = innerWidth < 640;
+    const rows = narrow ? 18 * Math.max(0, keys - 2) : 0;  // a narrow key has a line for each entry
     const made = {
       height: narrow ? 300 : 340, hovermode: "closest", dragmode: false, bargap: 0.3,
       colorway: [1, 2, 3, 4, 5, 6].map((at) => style("--c-series_" + at)), ...own,
@@ -49,7 +50,9 @@
       made[key] = {
         ...themed(axis), ...(key[0] === "x" ? { showgrid: false } : {}), ...own[key], fixedrange: true,
         title: { ...own[key]?.title, font: { size: narrow ? 12 : 13 } },
+        ...(narrow && key[0] === "x" && own[key]?.nticks ? { nticks: 4 } : {}),
       };
+    made.height += rows;
     return made;
   };
   const unpack = (value, lists) => {
@@ -60,22 +63,40 @@
   };
   const spread = (list) =>
     Array.isArray(list) ? list : list.runs.flatMap(([value, times]) => new Array(times).fill(value));
+  const OPTIONS = {
+    responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: false,
+    showTips: false, plotlyServerURL: "",
+  };
+  const bare = ({ domain, anchor, matches, title, ...axis }) => axis;
+  const panel = ({ data, layout }, end) => ({
+    data: data.filter((trace) => (trace.xaxis ?? "x") === "x" + end)
+      .map((trace) => ({ ...trace, xaxis: "x", yaxis: "y", showlegend: false })),
+    layout: {
+      xaxis: bare(layout["xaxis" + end] ?? {}), yaxis: bare(layout["yaxis" + end] ?? {}), height: PANEL_HEIGHT,
+      shapes: (layout.shapes ?? []).filter((shape) => shape.xref === "x" + end)
+        .map((shape) => ({ ...shape, xref: "x", yref: shape.yref.replace(/\d+/, "") })),
+    },
+  });
   const draw = (figure) => {
     const packed = JSON.parse(figure.querySelector("script").textContent);
-    const { data, layout } = unpack({ data: packed.data, layout: packed.layout }, packed.lists.map(spread));
-    const place = figure.querySelector(".live");
+    const whole = unpack({ data: packed.data, layout: packed.layout }, packed.lists.map(spread));
+    const places = [...figure.querySelectorAll(".live")], small = figure.querySelector(".panels");
     figure.classList.add("drawn");
-    return Plotly.react(place, paint(data), layoutOf(layout), {
-      responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false, doubleClick: false,
-      showTips: false, plotlyServerURL: "",
-    }).catch(() => figure.classList.remove("drawn"));
+    return places.reduce((before, place, at) => before.then(() => {
+      const { data, layout } = small ? panel(whole, at ? at + 1 : "") : whole;
+      const keys = data.filter((trace) => trace.name && trace.showlegend !== false).length;
+      return Plotly.react(place, paint(data), layoutOf(layout, keys), OPTIONS);
+    }), Promise.resolve()).catch(() => figure.classList.remove("drawn"));
   };
-  const drawAll = () => figures.reduce((before, figure) => before.then(() => draw(figure)), Promise.resolve())
-    .then(() => root.classList.add("charts-drawn"));
+  const folded = (figure) => figure.closest("details:not([open])");
+  const drawAll = (which) => figures.filter(which).reduce((before, figure) => before.then(() => draw(figure)), Promise.resolve());
   const start = () => {
     if (!window.Plotly) return;
-    drawAll();
-    dark.addEventListener("change", drawAll);
+    drawAll((figure) => !folded(figure)).then(() => root.classList.add("charts-drawn"));
+    for (const fold of doc.querySelectorAll("details.more"))
+      fold.addEventListener("toggle", () =>
+        drawAll((figure) => fold.open && fold.contains(figure) && !figure.classList.contains("drawn")));
+    dark.addEventListener("change", () => drawAll((figure) => figure.classList.contains("drawn")));
   };
   const packed = doc.getElementById("plotly-gz");
   if (!packed) return start();
