@@ -59,7 +59,8 @@ def centre_of(seed, *, teams=4, agents=12, managers=3, kpis=("waits", "csat"), p
     verdicts = series[series["period"] == PERIODS[-1]].assign(
         **{key: value for key, value in ABOUT.items() if key != "reasons"},
         status="missed_real", certain=True, variation="worsening", assurance="misses", hit_rate=0.5, n_judged=3,
-        data="fit", n_baseline=3, previous=0.4, experimental=False, pooled_numerator=1.0, pooled_denominator=2.0,
+        data="fit", n_baseline=3, previous=0.4, autocorrelation=0.1, cycle_before=0.4, seasonal=False,
+        experimental=False, pooled_numerator=1.0, pooled_denominator=2.0,
         pooled_n=2.0, pooled_squares=0.0, pooled_periods=3,
     )  # fmt: skip
     verdicts["reasons"] = [("a reason",)] * len(verdicts)

@@ -434,15 +434,77 @@ def test_limits_begin_anew_where_the_register_says_so():
 
 def test_successive_periods_that_resemble_each_other_are_said():
     """Limits of a wandering series are too narrow; the reason says so, a steady series has none."""
-    reason = "successive periods resemble each other, so the usual range may be drawn too narrow"
-    slow = [800 + round(50 * np.sin(n / 4)) for n in range(26)]
-    assert reason in verdict_of(kpi_of(), slow)["reasons"]
-    assert reason not in verdict_of(kpi_of(), STEADY)["reasons"]
+    reason = verdicts.RESEMBLANCE
+    assert reason == (
+        "successive periods resemble each other, so a mark on its chart comes about by chance several times as often "
+        "as usual: wait for a second one"
+    )
+    slow = verdict_of(kpi_of(), [800 + round(50 * np.sin(n / 4)) for n in range(26)])
+    assert reason in slow["reasons"]
+    assert slow["autocorrelation"] > verdicts.HIGH_AUTOCORRELATION
+    steady = verdict_of(kpi_of(), STEADY)
+    assert reason not in steady["reasons"]
+    assert steady["autocorrelation"] <= verdicts.HIGH_AUTOCORRELATION
     assert reason not in verdict_of(kpi_of(), [800] * 20)["reasons"]
     # before a rebase it does not matter
     weeks = list(NOW.back(26))
     begun = kpi_of(rebase=((weeks[10].start, "new rota"),))
     assert reason not in verdict_of(begun, [300] * 10 + STEADY)["reasons"]
+
+
+YEAR = [800, 790, 780, 760, 740, 730, 720, 730, 750, 770, 790, 805]
+SEASON = "it follows the time of the year: the same month of the year before is the fairer comparison"
+SAME = "it was much the same in the same month of the year before, so this may be the time of the year"
+
+
+def monthly(values, **more):
+    """Judge the last of these months."""
+    month = Period.parse("2026-11")
+    labels = [one.label for one in month.back(len(values))]
+    ratings = pd.DataFrame(
+        [("kpi", "centre", "", label, "fit", ()) for label in labels],
+        columns=["kpi", "level", "unit", "period", "rating", "reasons"],
+    )
+    kpi = kpi_of(frequency="month", **more)
+    return verdict_of(kpi, values, period=month, baseline=len(values), ratings=ratings)
+
+
+def test_a_figure_that_follows_the_year_is_said_to_after_two_whole_years():
+    """Not sooner, and not of a figure that only rises, wanders or stays."""
+    draw = np.random.default_rng(4)
+    two = [value + int(draw.integers(-8, 8)) for value in [*YEAR, *YEAR]]
+    found = monthly(two)
+    assert found["seasonal"]
+    assert SEASON in found["reasons"]
+    assert found["cycle_before"] == two[11] / 1000
+    short = monthly(two[1:])
+    assert not short["seasonal"]
+    assert SEASON not in short["reasons"]
+    for other in ([600 + 8 * n for n in range(24)], [800 + round(40 * np.sin(n / 7)) for n in range(24)], [800] * 24):
+        assert not monthly(other)["seasonal"]
+
+
+def test_months_without_a_season_are_hardly_ever_said_to_have_one():
+    """Of 300 series of pure chance at most one, of random walks at most nine."""
+    draw = np.random.default_rng(0)
+    noise = draw.standard_normal((300, 24))
+    wander = np.cumsum(noise, axis=1)
+    for lines, most in ((noise, 1), (wander, 9)):
+        own = pd.DataFrame({name: lines.ravel() for name in ("value", "ci_low", "ci_high", "n")})
+        assert verdicts._cycle(own, "month", np.ones(lines.shape, dtype=bool))["seasonal"].sum() <= most
+
+
+def test_a_remarkable_month_that_was_the_same_a_year_before_is_said():
+    """One year tells no season, but a remarkable month can be held against the same month of the year before."""
+    dip = [800, 805, 795, 800, 810, 790, 800, 805, 795, 800, 810, 795]
+    found = monthly([650, *dip[1:], 650])
+    assert found["status"] == "missed_real"
+    assert SAME in found["reasons"]
+    assert found["cycle_before"] == 0.65
+    assert SAME not in monthly([800, *dip[1:], 650])["reasons"]
+    assert SAME not in monthly([*dip, 810])["reasons"]
+    assert SAME not in monthly([650, *dip[1:], 650], minimum_n=2000)["reasons"]
+    assert np.isnan(monthly([*dip[1:], 650])["cycle_before"])
 
 
 def test_a_gap_is_a_gap_and_not_a_fall(n=14):

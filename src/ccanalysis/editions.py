@@ -226,7 +226,7 @@ def _hide_small(kept: dict[str, pd.DataFrame]) -> None:
     small, touched = _of(judged, {kpi for kpi, period in hidden if period == now}), _of(judged, kpis)
     pooled = [column for column in judged if str(column).startswith("pooled_")]
     judged = _blank(judged, small, _FIGURES)
-    judged = _blank(judged, touched, (*_LINES, "hit_rate", *pooled))
+    judged = _blank(judged, touched, (*_LINES, "hit_rate", "autocorrelation", "cycle_before", *pooled))
     judged = _blank(judged, _of(judged, {kpi for kpi, period in hidden if period == before}), ("previous",))
     for column, value in _UNTOLD.items():
         judged[column] = judged[column].mask(small, value)
