@@ -24,6 +24,7 @@ ORDER = [
     "verdicts",
     "findings",
     "actions",
+    "drivers",
     "results",
     "display",
     "editions",

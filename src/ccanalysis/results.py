@@ -20,10 +20,10 @@ from typing import Any
 
 import pandas as pd
 
-from ccanalysis import __version__, actions, checks, engine, findings, sources, verdicts
+from ccanalysis import __version__, actions, checks, drivers, engine, findings, sources, verdicts
 from ccanalysis.errors import NoInputError, SettingsError
 from ccanalysis.kpis import register
-from ccanalysis.kpis.components import components
+from ccanalysis.kpis.components import APART, components, parts
 from ccanalysis.periods import KINDS, Kind, Period
 from ccanalysis.workspace import SETTINGS_FILE, WEEKDAYS, Workspace
 
@@ -34,6 +34,7 @@ FRAMES = (
     "verdicts",
     "findings",
     "changes",
+    "drivers",
     "effects",
     "expectations",
     "rule_history",
@@ -278,6 +279,7 @@ def _work(
         earlier = verdicts.series(measured, kpis, periods[:-1], ratings, last_day=last_day)
         before = verdicts.judge(earlier, kpis, period.shift(-1), ratings)
         found = findings.findings(judged, kpis, period)
+        driven = _drivers(workspace, staged, kpis, judged, line, period)
         people = _people(workspace, staged, period)
         if "actions" in people:
             people["actions"] = actions.judge(people["actions"], line, kpis, period)
@@ -287,6 +289,7 @@ def _work(
         "verdicts": judged,
         "findings": found,
         "changes": findings.changes(judged, before),
+        "drivers": driven,
         "effects": effects,
         "expectations": checked.expectations,
         "rule_history": checked.by_period,
@@ -309,6 +312,23 @@ def _work(
         "version": __version__,
     }
     return frames, facts
+
+
+def _drivers(
+    workspace: Workspace,
+    staged: sources.Staged,
+    kpis: list[register.Kpi],
+    judged: pd.DataFrame,
+    line: pd.DataFrame,
+    period: Period,
+) -> pd.DataFrame:
+    """Take apart what is judged of the centre and its teams; the rest is not even asked for."""
+    told = judged[judged["level"].isin(APART) & (judged["status"] != "not_judged")]
+    wanted = [kpi for kpi in kpis if kpi.id in set(told["kpi"])]
+    found = parts(
+        staged.tables, wanted, kind=period.kind, since=period.shift(-1), until=period, contract=workspace.tables
+    )
+    return drivers.drivers(found, told, line, wanted, period)
 
 
 def _reads(kpis: list[register.Kpi]) -> pd.DataFrame:
