@@ -223,7 +223,8 @@ def data_table(figure: Mapping[str, Any], *, caption: str, limit: int = 400) -> 
         places, values = trace.get("x") or trace.get("labels"), trace.get("y") or trace.get("values")
         if trace.get("orientation") == "h":
             places, values = values, places
-        values = values or []
+        if not values:  # a histogram, or a box that lies down, has its values along x
+            places, values = None, places or []
         while name in columns:
             name += " "
         column = columns.setdefault(name, {})
