@@ -40,8 +40,15 @@ def kpi_of(measure=SHARE, *, better="up", team=0.8, individual=0.8, **changed):
     return Kpi(**(given | changed))
 
 
-def judged_of(units, kpis=None, *, n=1000, weeks=1, rating="fit", squares=0, centre=True):
-    """Judge units given as `{(level, unit): [numerator, ...]}`, the last week last; the centre is their sum.
+def judged_of(units, kpis=None, **more):
+    """Return the verdicts of units; see `lined_of`."""
+    return lined_of(units, kpis, **more)[1]
+
+
+def lined_of(units, kpis=None, *, n=1000, weeks=1, rating="fit", squares=0, centre=True):
+    """Measure and judge units given as `{(level, unit): [numerator, ...]}`, the last week last.
+
+    The centre is the sum of the teams.
 
     A number in place of a list stands for every week; `n` is one for all, or one per unit.
     """
@@ -65,7 +72,19 @@ def judged_of(units, kpis=None, *, n=1000, weeks=1, rating="fit", squares=0, cen
         columns=["kpi", "level", "unit", "period", "rating", "reasons"],
     )
     line = series(Components(sums, pd.DataFrame(columns=[*KEYS, "bin", "n"])), kpis, periods, gate)
-    return judge(line, kpis, NOW, gate)
+    return line, judge(line, kpis, NOW, gate)
+
+
+def known_of(units, kpis, *, actions=None, weeks=1, n=1000, **more):
+    """Return the findings of units with their past at hand."""
+    line, judged = lined_of(units, kpis, weeks=weeks, n=n, **more)
+    return findings(judged, kpis, NOW, line=line, actions=actions)
+
+
+def reviewed(units, kpis=None, **more):
+    """Return the sentences on targets to review."""
+    found = known_of(units, kpis or [kpi_of()], **more)
+    return found.loc[found["kind"] == "review_target", "sentence"].tolist()
 
 
 def found_of(units, kpis=None, **more):
@@ -106,6 +125,7 @@ def by_hand(counts, n, kpi):
             "ci_high": high,
             "target": share,
             "target_high": np.nan,
+            "tolerance": 0.0,
             "status": np.where(beyond, "missed_real", "missed_chance"),
             "certain": beyond,
             "variation": "not_enough_data",
@@ -147,9 +167,9 @@ def test_a_planted_bad_team_is_found_and_no_other():
     assert wrong <= 1
 
 
-def test_a_miss_that_may_be_chance_gives_no_finding():
-    """The interval reaches the target."""
-    assert found_of(teams(790, 810, 805)).empty
+def test_a_miss_that_may_be_chance_calls_for_nothing():
+    """The interval reaches the target: it cannot be told yet."""
+    assert found_of(teams(790, 810, 805))[["kind", "tier"]].to_numpy().tolist() == [["cannot_tell", "note"]]
 
 
 def test_a_real_miss_says_what_to_do_and_how_large_it_is():
@@ -456,6 +476,243 @@ def test_only_periods_that_had_a_target_are_said_to_have_met_it():
     assert found_of({("centre", "centre"): [*STEADY, 802]}, [young], weeks=14).empty
 
 
+STEADY_16 = [*STEADY, 802, 795, 803]
+
+
+def test_a_target_that_the_usual_level_has_left_behind_is_put_up_for_review():
+    """It told weeks apart; for eight weeks every week meets it by far."""
+    early = [760, 840, 790, 820, 775, 830, 810, 780, 845, 790]
+    found = reviewed({("centre", "centre"): [*early, *[930, 925, 935, 930, 928, 932, 929, 931]]}, weeks=18)
+    assert found == [
+        "The KPI: the usual level moved from 80.4% in 10 weeks to 93.0% in the last 8 up to week 46 of 2026 (n 8,000); "
+        "the target, at least 80.0%, was met in 5 of the 10 before and in each of the last 8, so it no longer tells a "
+        "good week from a poor one."
+    ]
+    below = reviewed({("centre", "centre"): [*early, *[630, 625, 635, 630, 628, 632, 629, 631]]}, weeks=18)
+    assert "was met in 5 of the 10 before and in none of the last 8" in below[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param([*[760, 840, 790, 820, 775, 830, 810, 780, 845, 790] * 2][:18], id="no_move"),
+        pytest.param([760, 840, 790, 820, 775, 830, 810, 780, 845, 790, *[930, 840] * 4], id="not_out_of_reach"),
+        pytest.param([840] * 10 + [930] * 8, id="it_told_nothing_before"),
+        pytest.param([760, 840, 790, 820, 775, 830, 810, *[930] * 8], id="too_short_a_past"),
+        pytest.param([760, 840, 790, 820, 775, 830, 810, 780, 845, 790, *[930] * 7, 790], id="not_all_on_one_side"),
+    ],
+)
+def test_a_target_that_still_tells_weeks_apart_is_left_alone(line):
+    """A few good weeks are no new level."""
+    assert not any("usual level moved" in one for one in reviewed({("centre", "centre"): line}, weeks=len(line)))
+
+
+def test_a_band_that_is_kept_at_last_is_no_target_to_review():
+    """That is as it should be."""
+    line = [760, 840, 790, 820, 775, 830, 810, 780, 845, 790, *[930, 925, 935, 930, 928, 932, 929, 931]]
+    band = kpi_of(better="within", team=(0.8, 0.97))
+    assert reviewed({("centre", "centre"): line}, [band], weeks=18) == []
+
+
+def test_steady_chance_is_hardly_ever_taken_for_a_drift():
+    """Of 100 centres whose weeks go up and down around the target at most one."""
+    found = 0
+    for seed in range(100):
+        line = np.random.default_rng(seed).binomial(400, 0.8, 26).tolist()
+        found += bool(reviewed({("centre", "centre"): line}, weeks=26, n=400))
+    assert found <= 1
+
+
+# What nobody acts on.
+
+
+def lasting(units, actions=None, *, kpis=None, weeks=8, **more):
+    """Return the findings with a register of actions at hand, on top of what is judged."""
+    kpis = kpis or [kpi_of()]
+    return known_of(units, kpis, weeks=weeks, actions=register_of() if actions is None else actions, **more)
+
+
+def register_of(*actions):
+    """Return a register of actions; what is not given is a running action on team a."""
+    full = {"kpi": "kpi", "level": "team", "unit": "a", "state": "running", "decided_on": NOW.shift(-1).start}
+    return pd.DataFrame([full | given for given in actions], columns=list(full))
+
+
+def test_a_real_miss_of_weeks_without_an_action_is_said():
+    """With value, n, interval, target, and for how long."""
+    found = lasting({("team", "a"): 700, ("team", "b"): 850, ("team", "c"): 845})
+    row = found[found["kind"] == "not_acted_on"].iloc[0]
+    assert (row["tier"], row["level"], row["unit"]) == ("watch", "team", "a")
+    assert row["sentence"] == (
+        "a: The KPI was 70.0% in week 46 of 2026 (n 1,000, likely between 67.1% and 72.8%); the target is at least "
+        "80.0%. Missed, and the gap is real. It has been missed in each of the last 8 weeks, and no action in the "
+        "register is about it."
+    )
+    assert row["action"] == (
+        "Decide what is done about it and enter it in the register of actions, or change the target."
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "named"),
+    [
+        ({}, False),
+        ({"level": "centre", "unit": None}, False),
+        ({"level": None, "unit": None}, False),
+        ({"state": "planned"}, False),
+        ({"state": "done"}, False),
+        ({"state": "done", "decided_on": NOW.shift(-40).start}, True),
+        ({"state": "dropped"}, True),
+        ({"unit": "b"}, True),
+        ({"kpi": "other"}, True),
+        ({"decided_on": NOW.end}, True),
+    ],
+)
+def test_an_action_under_way_or_decided_since_is_something_done(action, named):
+    """On the same KPI, and on the unit or on the whole centre."""
+    found = lasting({("team", "a"): 700, ("team", "b"): 850, ("team", "c"): 845}, register_of(action))
+    assert ("not_acted_on" in set(found["kind"])) == named
+
+
+@pytest.mark.parametrize(("line", "named"), [([850] * 4 + [700] * 4, True), ([850] * 5 + [700] * 3, False)])
+def test_a_young_miss_is_not_yet_one_that_nobody_acts_on(line, named):
+    """Four weeks in a row at least."""
+    found = lasting({("team", "a"): line, ("team", "b"): 850, ("team", "c"): 845})
+    assert ("not_acted_on" in set(found["kind"])) == named
+
+
+def test_without_a_register_it_is_not_said_that_nobody_acts():
+    """Nobody knows."""
+    units = {("team", "a"): 700, ("team", "b"): 850, ("team", "c"): 845}
+    assert "not_acted_on" not in set(known_of(units, [kpi_of()], weeks=8)["kind"])
+
+
+def rules_of(outcomes, **given):
+    """Return the history of one rule, the last week last."""
+    weeks = [week.label for week in NOW.back(len(outcomes))]
+    about = {"rule": "contacts.reason", "severity": "caution", "remedy": "Fill it in", "n": 300, "n_failed": 12}
+    about |= {"reason": "12 of 300 contacts (4.0 %) have no reason"}
+    return pd.DataFrame(
+        [about | given | {"period": week, "outcome": one} for week, one in zip(weeks, outcomes, strict=True)]
+    )
+
+
+def test_a_rule_that_fails_week_after_week_is_said():
+    """With what it found, and for how long."""
+    found = findings(judged_of(teams(810, 820, 830)), [kpi_of()], NOW, rules=rules_of(["passed"] + ["failed"] * 5))
+    row = found[found["kind"] == "rule_not_acted_on"].iloc[0]
+    assert (row["tier"], row["level"], row["kpi"]) == ("watch", "centre", "")
+    assert row["sentence"] == (
+        "12 of 300 contacts (4.0 %) have no reason in week 46 of 2026. This rule has failed in each of the last "
+        "5 weeks: nobody acts on it."
+    )
+    assert row["action"] == "Fill it in, or drop the rule."
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "given"),
+    [
+        (["failed"] * 3, {}),
+        (["failed"] * 6 + ["passed"], {}),
+        (["failed"] * 6 + ["not assessed"], {}),
+        (["failed", "failed", "passed", "failed", "failed"], {}),
+        (["failed"] * 6, {"severity": "note"}),
+    ],
+)
+def test_a_rule_that_holds_now_and_then_is_not_left_alone(outcomes, given):
+    """Nor one that only notes something."""
+    found = findings(judged_of(teams(810, 820, 830)), [kpi_of()], NOW, rules=rules_of(outcomes, **given))
+    assert "rule_not_acted_on" not in set(found["kind"])
+
+
+# Cannot tell yet.
+
+
+def untold(units, kpis=None, **more):
+    """Return the sentences on what cannot be told yet."""
+    found = found_of(units, kpis, **more)
+    return found.loc[found["kind"] == "cannot_tell", ["tier", "level", "unit", "sentence"]].to_numpy().tolist()
+
+
+def test_what_cannot_be_told_yet_says_how_many_cases_would():
+    """One unit is named with its figures."""
+    assert untold(teams(76, 81, 82), n=100) == [
+        [
+            "note",
+            "team",
+            "a",
+            "a: The KPI was 76.0% in week 46 of 2026 (n 100, likely between 66.8% and 83.3%); the target is at least "
+            "80.0%. Missed, but this could be chance: do not act on this one figure. About 330 cases would tell a gap "
+            "of this size; there are 100.",
+        ]
+    ]
+
+
+def test_several_units_are_told_together_and_none_is_named():
+    """So that a team reads nothing of another."""
+    assert untold(teams(76, 75, 90), n=100) == [
+        [
+            "note",
+            "centre",
+            "centre",
+            "The KPI: whether the target, at least 80.0%, is missed cannot be told yet for 2 teams in week 46 of 2026. "
+            "About 280 cases would tell a gap of this size; there are 100.",
+        ]
+    ]
+
+
+def test_a_gap_that_no_number_of_cases_tells_is_not_spoken_of():
+    """It is next to none."""
+    assert untold(teams(799, 830, 840)) == []
+
+
+def test_units_with_too_few_cases_are_counted():
+    """The register says how many are needed."""
+    assert untold(teams(4, 4, 90), [kpi_of(minimum_n=20)], n={**dict.fromkeys(teams(4, 4), 5), ("team", "c"): 100}) == [
+        [
+            "note",
+            "centre",
+            "centre",
+            "The KPI: 2 teams had fewer than 20 cases in week 46 of 2026, too few to hold against a target.",
+        ]
+    ]
+
+
+def test_what_the_whole_misses_for_certain_is_not_said_to_be_open():
+    """Each team's miss could be chance; that of all together cannot."""
+    assert untold(teams(*[184] * 10), n=240) == []
+
+
+def test_people_are_not_counted_among_what_cannot_be_told():
+    """Their verdicts say so to their line manager."""
+    assert untold(agents(46, 47, 49), n=60) == []
+
+
+# Money.
+
+
+@pytest.mark.parametrize(
+    ("kpi", "values", "squares", "money"),
+    [
+        pytest.param(kpi_of(worth=4.5), (700, 850), 0, 0.1 * 1000 * 4.5, id="contacts"),
+        pytest.param(
+            kpi_of(MEAN, better="down", team=20.0, worth=18.0),
+            (30_000, 18_000),
+            1_300_000,
+            10_000 / 3600 * 18,
+            id="hours",
+        ),
+        pytest.param(kpi_of(RATE, better="down", team=12.0, worth=60.0), (60, 11), 0, 48 * 60, id="events"),
+    ],
+)
+def test_what_closing_a_gap_is_worth_is_said_in_money_where_the_register_weighs_it(kpi, values, squares, money):
+    """A contact, an hour, an event has its price; without one there is none."""
+    row = found_of(teams(*values), [kpi], squares=squares).query("unit == 'a'").iloc[0]
+    assert row["money"] == pytest.approx(money, rel=1e-6)
+    plain = found_of(teams(*values), [replace(kpi, worth=None)], squares=squares).query("unit == 'a'").iloc[0]
+    assert np.isnan(plain["money"])
+
+
 # Order.
 
 
@@ -501,7 +758,7 @@ def test_an_impact_per_thousand_is_counted_in_events():
 
 def test_changes_list_what_has_another_status_or_course():
     """The same verdict twice is no change; a unit that is new has nothing to compare with."""
-    before = judged_of(teams(820, 820, 700, 820))
+    before = judged_of(teams(820, 820, 700, 820)).assign(period="2026-W45")
     now = judged_of(teams(820, 700, 820, 820) | {("team", "new"): 700})
     now.loc[now["unit"] == "d", "variation"] = "improving"
     moved = changes(now, before).set_index("unit")
@@ -510,6 +767,10 @@ def test_changes_list_what_has_another_status_or_course():
     assert moved.loc["c", ["status_before", "status"]].tolist() == ["missed_real", "met"]
     assert moved.loc["d", ["variation_before", "variation"]].tolist() == ["not_enough_data", "improving"]
     assert changes(now, now).empty
+    assert moved.loc["b", "sentence"] == (
+        "b: The KPI was 70.0% in week 46 of 2026 (n 1,000, likely between 67.1% and 72.8%); the target is at least "
+        "80.0%. Missed, and the gap is real. In week 45 of 2026 it was 82.0% (n 1,000): met."
+    )
     columns = list(changes(now, before).columns)
     assert columns == list(changes(now, before.iloc[:0]).columns) == list(changes(now.iloc[:0], before).columns)
 

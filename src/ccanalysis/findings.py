@@ -18,7 +18,7 @@ from ccanalysis.kpis.components import CENTRE, UNASSIGNED
 from ccanalysis.kpis.register import Kpi
 from ccanalysis.periods import Period
 from ccanalysis.statistics import comparison, shrinkage
-from ccanalysis.verdicts import SHORT_BASELINE, shortfall
+from ccanalysis.verdicts import REACHES, SHORT_BASELINE, shortfall
 
 # Share of false findings that is accepted among those called "act": where all units are alike, hardly one week in
 # twenty names one of them (measured over 200 simulated weeks of eight teams).
@@ -31,6 +31,14 @@ _MISSED = (*_REAL, "missed_chance")
 RELIABLE = 0.7
 CLEAR = 0.01
 _SIGNAL_LEVELS = ("centre", "site", "team")
+# A real miss, or a rule that fails, of so many periods in a row without an action is one that nobody acts on.
+UNTOUCHED = 4
+# A target drifts out of use where these last periods all lie on one side of it, unlike as many before them at least.
+RECENT = 8
+# More cases than so many times those of a period never come.
+_NEVER = 20
+_HOUR = 3600
+_XMR = 2.66  # from the average moving range to the limits of an XmR chart
 COLUMNS = [
     "kind",
     "tier",
@@ -47,6 +55,7 @@ COLUMNS = [
     "n",
     "impact",
     "impact_low",
+    "money",
     "q_value",
     "reliability",
     "effect",
@@ -54,20 +63,36 @@ COLUMNS = [
     "sentence",
     "action",
 ]
-_KINDS = ("data", "improve", "system", "worsening", "recognise", "changed", "development", "review_target")
+_KINDS = (
+    *("data", "improve", "system", "worsening", "recognise", "changed", "development", "review_target"),
+    *("not_acted_on", "rule_not_acted_on", "cannot_tell"),
+)
 
 
-def findings(judged: pd.DataFrame, kpis: Sequence[Kpi], period: Period) -> pd.DataFrame:
+def findings(
+    judged: pd.DataFrame,
+    kpis: Sequence[Kpi],
+    period: Period,
+    *,
+    line: pd.DataFrame | None = None,
+    actions: pd.DataFrame | None = None,
+    rules: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Order what follows from the verdicts of one period by certainty and effect.
 
     Args:
         judged: What `verdicts.judge` returned for the period.
         kpis: The KPIs.
         period: The period.
+        line: What `verdicts.series` returned; without it no target is found to drift, and no KPI to be left alone.
+        actions: The register of actions; without one it is not said what nobody acts on.
+        rules: One row per rule of the checks and period, of the whole centre, with `rule`, `period`, `outcome`,
+            `reason`, `severity` and `remedy`.
 
     Returns:
         One row per finding with the columns `COLUMNS`. `tier` is `act`, `watch` or `note`; `impact` is the shrunken
-        gap times the volume, in contacts, seconds or events; `effect` is the same in contacts' worth. Rows of one tier
+        gap times the volume, in contacts, seconds or events; `money` is what that is worth, where the register says
+        what a unit of it is worth; `effect` is the same in contacts' worth. Rows of one tier
         stand in the order of the register, the centre's own priorities, and within a KPI by effect: two KPIs have no
         common currency. `comparisons` says how many units were compared.
     """
@@ -83,6 +108,13 @@ def findings(judged: pd.DataFrame, kpis: Sequence[Kpi], period: Period) -> pd.Da
         rows += _improvements(compared, kpi, period)
         rows += _signals(own, kpi, period)
         rows += _targets(own, kpi, period)
+        rows += _cannot_tell(own, kpi, period)
+        if line is not None and len(line):
+            past = line[line["kpi"] == kpi.id]
+            rows += _drifting(own, past, kpi, period)
+            if actions is not None:
+                rows += _untouched(own, past, actions, kpi, period)
+    rows += _rules(rules, period)
     frame = pd.DataFrame(rows, columns=COLUMNS)
     order = {"act": 0, "watch": 1, "note": 2}
     position = {kpi.id: number for number, kpi in enumerate(kpis)}
@@ -97,14 +129,24 @@ def changes(verdicts: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """List the KPIs and units whose status or variation is another than in the period before.
 
     Returns:
-        `kpi, name, level, unit, status_before, status, variation_before, variation`.
+        `kpi, name, level, unit, status_before, status, variation_before, variation, sentence`.
     """
     keys = ["kpi", "level", "unit"]
+    columns = ["name", *keys, "status_before", "status", "variation_before", "variation", "sentence"]
     if verdicts.empty or before.empty:
-        return pd.DataFrame(columns=["name", *keys, "status_before", "status", "variation_before", "variation"])
-    joined = verdicts.merge(before[[*keys, "status", "variation"]], on=keys, suffixes=("", "_before"))
+        return pd.DataFrame(columns=columns)
+    told = ["status", "variation", "value", "n", "period"]
+    joined = verdicts.merge(before[[*keys, *told]], on=keys, suffixes=("", "_before"))
     moved = (joined["status"] != joined["status_before"]) | (joined["variation"] != joined["variation_before"])
-    return joined.loc[moved, ["name", *keys, "status_before", "status", "variation_before", "variation"]]
+    joined = joined[moved]
+    if joined.empty:
+        return pd.DataFrame(columns=columns)
+    period, earlier = (Period.parse(str(joined[name].iloc[0])).short for name in ("period", "period_before"))
+    sentences = [
+        text.changed(row, {name: row[f"{name}_before"] for name in told}, period=period, earlier=earlier)
+        for row in joined.to_dict("records")
+    ]
+    return joined.assign(sentence=sentences)[columns]
 
 
 def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
@@ -129,6 +171,7 @@ def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
         part["impact"], part["impact_low"] = part["gap_shrunk"] * part["volume"], part["gap_low"] * part["volume"]
         size = part["value"].abs().where(part["value"].abs() > 0, np.nan)
         part["effect"] = part["impact"] / size if kpi.measure.unit == "s" else part["impact"]
+        part["money"] = part["impact"] / (_HOUR if kpi.measure.unit == "s" else 1) * (kpi.worth or np.nan)
         parts.append(part)
     compared = pd.concat(parts)
     family = compared["p_value"].groupby(compared["level"] == "agent")
@@ -345,3 +388,191 @@ def _targets(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
             sentence = f"{row['name']}: the target was missed in each of the last {row['n_judged']} periods."
             rows.append(_finding(row, "review_target", "note", sentence, "Change the way of working, or the target."))
     return rows
+
+
+def _drifting(own: pd.DataFrame, past: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
+    """Put a target up for review that told good periods from poor ones, until the usual level moved away from it.
+
+    The last eight periods lie on one side of it, and so does their whole usual range; of at least eight before them,
+    under the same target, at least two met it and two did not; and the levels differ by more than chance.
+    """
+    rows = []
+    for _, row in own[(own["level"] == CENTRE) & own["target"].notna()].iterrows():
+        line = past[(past["level"] == CENTRE) & _usable(past) & (past["target"] == row["target"])].sort_values("period")
+        line = line[line["part"] == line["part"].max()]
+        if len(line) < 2 * RECENT:
+            continue
+        latest, earlier = line.iloc[-RECENT:], line.iloc[:-RECENT]
+        values = latest["value"].to_numpy(dtype=float)
+        reach = _XMR * float(np.abs(np.diff(values)).mean())
+        usual = np.array([*values, values.mean() - reach, values.mean() + reach])
+        sides = _side(usual, row, kpi)
+        hits = int((_side(earlier["value"].to_numpy(dtype=float), row, kpi) == 0).sum())
+        same, told = (sides == sides[0]).all(), 2 <= hits <= len(earlier) - 2
+        kept_in_band = kpi.better == "within" and sides[0] == 0  # as it should be
+        if not same or not told or kept_in_band:
+            continue
+        tested = comparison.welch(values, earlier["value"], level=0.99)
+        if tested.interval.low <= 0 <= tested.interval.high:
+            continue
+        sentence = _drifted(row, latest, earlier, hits, met=sides[0] == 0, kpi=kpi, period=period)
+        action = "Ask whether the target should follow the level, or the level be brought back."
+        rows.append(_finding(row, "review_target", "note", sentence, action))
+    return rows
+
+
+def _side(values: np.ndarray, row: pd.Series, kpi: Kpi) -> np.ndarray:
+    """On which side of the target values lie: 0 where they meet it, else 1 above and -1 below."""
+    missed = shortfall(values, row["target"], row["target_high"], kpi.better) > 0
+    return np.where(missed, np.where(values > row["target"], 1, -1), 0)
+
+
+def _drifted(
+    row: pd.Series, latest: pd.DataFrame, earlier: pd.DataFrame, hits: int, *, met: bool, kpi: Kpi, period: Period
+) -> str:
+    unit = kpi.measure.unit
+    now, then = (float(part["value"].mean()) for part in (latest, earlier))
+    n = text.number(float(latest["n"].sum()))
+    aim = text.target(row["target"], row["target_high"], kpi.better, unit)
+    each = "each" if met else "none"
+    return (
+        f"{row['name']}: the usual level moved from {text.value(then, unit)} in "
+        f"{text.count(len(earlier), period.kind)} to {text.value(now, unit)} in the last {len(latest)} up to "
+        f"{period.short} (n {n}); the target, {aim}, was met in {hits} of the {len(earlier)} before and in {each} of "
+        f"the last {len(latest)}, so it no longer tells a good {period.kind} from a poor one."
+    )
+
+
+def _usable(line: pd.DataFrame) -> pd.Series:
+    fit = ~line["excluded"].astype(bool) & ~line["rating"].isin(["not fit", "unknown"])
+    return fit & line["value"].notna()
+
+
+def _untouched(
+    own: pd.DataFrame, past: pd.DataFrame, actions: pd.DataFrame, kpi: Kpi, period: Period
+) -> list[dict[str, Any]]:
+    """Name real misses that have lasted for periods and that no action of the register is about."""
+    rows = []
+    wanted = own[own["level"].isin(_SIGNAL_LEVELS) & own["status"].isin(_REAL)]
+    for _, row in wanted.iterrows():
+        line = past[(past["level"] == row["level"]) & (past["unit"] == row["unit"])].sort_values("period")
+        line = line[_usable(line)]
+        ends = [shortfall(line[end], line["target"], line["target_high"], kpi.better) for end in ("ci_low", "ci_high")]
+        reached = (line["ci_low"] <= line["target_high"].fillna(line["target"])) & (line["ci_high"] >= line["target"])
+        certain = (np.minimum(*ends) > line["tolerance"]) & ~reached
+        lasting = int(certain[::-1].cumprod().sum())
+        if lasting < UNTOUCHED or _acted_on(
+            actions, kpi, row, Period.parse(line["period"].iloc[-lasting]).start, period
+        ):
+            continue
+        sentence = (
+            f"{text.verdict(row, period=period.short)} It has been missed in each of the last "
+            f"{text.count(lasting, period.kind)}, and no action in the register is about it."
+        )
+        action = "Decide what is done about it and enter it in the register of actions, or change the target."
+        rows.append(_finding(row, "not_acted_on", "watch", sentence, action))
+    return rows
+
+
+def _acted_on(actions: pd.DataFrame, kpi: Kpi, row: pd.Series, since: Any, period: Period) -> bool:
+    """Tell whether an action that can concern the unit is under way, or was decided since the misses began."""
+    if actions.empty:
+        return False
+    about = actions[(actions["kpi"] == kpi.id) & (actions["state"] != "dropped")]
+    decided = pd.to_datetime(about["decided_on"]).dt.date
+    live = (decided < period.end) & (about["state"].isin(["planned", "running"]) | (decided >= since))
+    whole = about["level"].isna() | (about["level"] == CENTRE) | about["unit"].isna()
+    mine = (about["level"] == row["level"]) & (about["unit"] == row["unit"])
+    part = row["level"] in (CENTRE, "site")  # what is done for a team is done for its site, and for the centre
+    return bool((live & (whole | mine | part)).any())
+
+
+def _rules(rules: pd.DataFrame | None, period: Period) -> list[dict[str, Any]]:
+    """Name the rules of the checks that fail period after period; those that only note something are left out."""
+    if rules is None or rules.empty:
+        return []
+    rows = []
+    for _, history in rules[rules["severity"] != "note"].groupby("rule", sort=True):
+        past = history[(history["period"] <= period.label) & (history["outcome"] != "not assessed")].sort_values(
+            "period"
+        )
+        lasting = int((past["outcome"] == "failed")[::-1].cumprod().sum())
+        if lasting < UNTOUCHED or past["period"].iloc[-1] != period.label:
+            continue
+        last = past.iloc[-1]
+        row = pd.Series(
+            {"kpi": "", "name": "", "level": CENTRE, "unit": CENTRE, "period": period.label, "n": last["n"]}
+        )
+        sentence = (
+            f"{last['reason']} in {period.short}. This rule has failed in each of the last "
+            f"{text.count(lasting, period.kind)}: nobody acts on it."
+        )
+        rows.append(
+            _finding(row, "rule_not_acted_on", "watch", sentence, f"{last['remedy'].rstrip('.')}, or drop the rule.")
+        )
+    return rows
+
+
+def _cannot_tell(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
+    """Say once per KPI where too few cases leave it open whether the target is missed, and how many would tell."""
+    groups = own[~own["level"].isin(["agent", "line_manager"])]
+    why = groups["reasons"].map(lambda reasons: reasons[0] if len(reasons) else "")
+    open_ones = groups[(groups["status"] == "missed_chance") & (why == REACHES)]
+    few = groups[
+        (groups["status"] == "not_judged") & (groups["n"] < kpi.minimum_n) & groups["data"].isin(["fit", "caution"])
+    ]
+    whole = own[own["level"] == CENTRE]
+    if whole["status"].isin(_REAL).any():  # what the whole misses for certain is found already
+        open_ones = open_ones.iloc[:0]
+    needed = _cases_needed(open_ones, kpi)
+    open_ones = open_ones[needed <= _NEVER * open_ones["n"]]  # a gap so small that no period tells it is next to none
+    would_tell = needed.reindex(open_ones.index).median()
+    rows = []
+    action = "Wait for more cases, or judge longer periods; do not act on it yet."
+    if len(open_ones) == 1:
+        row = open_ones.iloc[0]
+        sentence = f"{text.verdict(row, period=period.short)} {_told_by(would_tell, row['n'])}"
+        rows.append(_finding(row, "cannot_tell", "note", sentence, action))
+    elif len(open_ones):
+        row = _of_centre(open_ones.iloc[0])
+        aim = text.target(row["target"], row["target_high"], kpi.better, kpi.measure.unit)
+        sentence = (
+            f"{kpi.name}: whether the target, {aim}, is missed cannot be told yet for {_whom(open_ones)} in "
+            f"{period.short}. {_told_by(would_tell, float(open_ones['n'].median()))}"
+        )
+        rows.append(_finding(row, "cannot_tell", "note", sentence, action))
+    if len(few):
+        sentence = (
+            f"{kpi.name}: {_whom(few)} had fewer than {text.number(kpi.minimum_n)} cases in {period.short}, too few to "
+            "hold against a target."
+        )
+        rows.append(_finding(_of_centre(few.iloc[0]), "cannot_tell", "note", sentence, action))
+    return rows
+
+
+def _of_centre(row: pd.Series) -> pd.Series:
+    """A finding about several units belongs to the whole centre and shows the figure of none."""
+    hidden = {name: np.nan for name in ("value", "n", "gap", "ci_low", "ci_high") if name in row}
+    return pd.Series({**row.to_dict(), **hidden, "level": CENTRE, "unit": CENTRE, "status": "missed_chance"})
+
+
+def _cases_needed(rows: pd.DataFrame, kpi: Kpi) -> pd.Series:
+    """How many cases would show gaps like these: an interval narrows with the root of the cases."""
+    gap = shortfall(rows["value"], rows["target"], rows["target_high"], kpi.better) - rows["tolerance"]
+    over = rows["value"] > rows["target"]
+    reach = (rows["value"] - rows["ci_low"]).where(over, rows["ci_high"] - rows["value"])
+    return rows["n"] * (reach / gap) ** 2
+
+
+def _told_by(needed: float, n: float) -> str:
+    return (
+        f"About {text.number(float(f'{needed:.2g}'))} cases would tell a gap of this size; there are {text.number(n)}."
+    )
+
+
+def _whom(rows: pd.DataFrame) -> str:
+    """Count units by their level, without naming them."""
+    parts = []
+    for level, group in rows.groupby("level", sort=False):
+        parts.append("the centre" if level == CENTRE else f"{len(group)} {text.level(str(level), len(group))}")
+    return text.listed(parts)

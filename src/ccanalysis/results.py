@@ -278,9 +278,11 @@ def _work(
         judged = verdicts.judge(line, kpis, period, ratings)
         earlier = verdicts.series(measured, kpis, periods[:-1], ratings, last_day=last_day)
         before = verdicts.judge(earlier, kpis, period.shift(-1), ratings)
-        found = findings.findings(judged, kpis, period)
-        driven = _drivers(workspace, staged, kpis, judged, line, period)
         people = _people(workspace, staged, period)
+        whole = checked.by_period[checked.by_period["level"] == "centre"]
+        rules = whole.merge(checked.expectations[["rule", "severity", "remedy"]], on="rule")
+        found = findings.findings(judged, kpis, period, line=line, actions=people.get("actions"), rules=rules)
+        driven = _drivers(workspace, staged, kpis, judged, line, period)
         if "actions" in people:
             people["actions"] = actions.judge(people["actions"], line, kpis, period)
     frames = {

@@ -149,6 +149,17 @@ def difference(amount: float, unit: str) -> str:
     return f"{100 * size:.1f} percentage points" if unit == "share" else value(size, unit)
 
 
+def money(amount: float, currency: str) -> str:
+    """Write an amount of money, without pence.
+
+    Examples:
+        >>> money(1234.4, "GBP"), money(240, "EUR"), money(15, "CHF")
+        ('£1,234', '€240', '15 CHF')
+    """
+    sign = {"GBP": "£", "EUR": "€", "USD": "$"}.get(currency)
+    return f"{sign}{number(amount)}" if sign else f"{number(amount)} {currency}"
+
+
 def listed(items: list[str]) -> str:
     """Join items as a sentence does.
 
@@ -219,6 +230,28 @@ def meaning(row: Mapping[str, Any]) -> str:
         sentence = "Met, as far as can be told." if untold else "Met, though only just: a miss cannot be ruled out."
     change = {"improving": "It is improving.", "worsening": "It is getting worse."}.get(row["variation"], "")
     return " ".join(part for part in (sentence, change) if part)
+
+
+def changed(row: Mapping[str, Any], before: Mapping[str, Any], *, period: str, earlier: str) -> str:
+    """Say what another status or course is, and what it was in the period before.
+
+    Args:
+        row: A row of the verdicts frame.
+        before: The row of the same KPI and unit in the period before.
+        period: The period in words.
+        earlier: The period before in words.
+    """
+    sentence = verdict(row, period=period)
+    if _missing(before["value"]):
+        return f"{sentence} In {earlier} there was no figure."
+    was = f"In {earlier} it was {value(before['value'], row['unit_of_value'])} (n {number(before['n'])})"
+    status, course = STATUS_WORDS[before["status"]], VARIATION_WORDS[before["variation"]]
+    told = []
+    if row["status"] != before["status"]:
+        told.append(status[:1].lower() + status[1:])
+    if row["variation"] != before["variation"]:
+        told.append(course[:1].lower() + course[1:])
+    return f"{sentence} {was}{': ' + '; '.join(told) if told else ''}."
 
 
 def _plural(word: str) -> str:

@@ -54,6 +54,8 @@ RESEMBLANCE = (
     "successive periods resemble each other, so a mark on its chart comes about by chance several times as often as "
     "usual: wait for a second one"
 )
+# What is said of a miss that sampling alone may explain.
+REACHES = "the interval reaches the target or its tolerance"
 _MISSES = ("missed_chance", "missed_real", "cannot_meet")
 
 SERIES_COLUMNS = [
@@ -588,7 +590,7 @@ def _status(
     if not known:
         return "missed_chance", False, ["no interval can be given for this figure yet"]
     if best <= tolerance + noise:
-        return "missed_chance", False, ["the interval reaches the target or its tolerance"]
+        return "missed_chance", False, [REACHES]
     if assurance == "misses":
         return "cannot_meet", True, []
     usual = float(shortfall(float(latest["centre"]), target, high, kpi.better))

@@ -81,10 +81,10 @@ kpis:
     review_on: 2027-01-01
     rebase: [{on: 2026-03-01, why: new rota}]
     source_requirement: Contract, 4.2
-    weight: 12.5
+    worth: 12.5
 """
     )["wait"]
-    assert (kpi.name, kpi.levels, kpi.frequency, kpi.weight) == ("Average wait", ("centre", "agent"), "month", 12.5)
+    assert (kpi.name, kpi.levels, kpi.frequency, kpi.worth) == ("Average wait", ("centre", "agent"), "month", 12.5)
     assert (kpi.columns, kpi.population_columns) == (("channel", "outcome", "wait_s"), ("channel",))
     assert [target.since for target in kpi.targets] == [date(2026, 1, 1), date(2026, 6, 1)]
     assert kpi.targets[1] == Target(
@@ -127,7 +127,7 @@ kpis:
         (with_line("tagrets: []"), "kpis.yml:13: KPI 'wait': unknown field 'tagrets'. Did you mean 'targets'?"),
         (with_line("colour: red"), "kpis.yml:13: KPI 'wait': unknown field 'colour'. Known are: action_after_review, "
          "approval, better, frequency, id, levels, measure, minimum_n, name, objective, owner, population, purpose, "
-         "rebase, review_on, source_requirement, targets, weight"),
+         "rebase, review_on, source_requirement, targets, worth"),
         # plain fields
         (GOOD.replace("id: wait", "id: Wait Time"), "kpis.yml:3: KPI 'Wait Time': 'id' must be lower-case letters, "
          "digits and underscores. Write for example service_level"),
@@ -149,7 +149,8 @@ kpis:
         *((with_line(f"minimum_n: {value}", instead_of="minimum_n"),
            "kpis.yml:9: KPI 'wait': 'minimum_n' must be a whole number of at least 1")
           for value in ("0", "-5", "2.5", "true", "'20'")),
-        *((with_line(f"weight: {value}"), "kpis.yml:13: KPI 'wait': 'weight' must be a number of at least 0")
+        *((with_line(f"worth: {value}"),
+           "kpis.yml:13: KPI 'wait': 'worth' must be an amount of money of at least 0. Write for example worth: 4.50")
           for value in ("dear", "-1", ".nan", "true")),
         (with_line("review_on: soon"),
          "kpis.yml:13: KPI 'wait': 'review_on' must be a day. Write it as 2026-11-30"),
@@ -510,7 +511,7 @@ def test_the_schema_knows_the_catalogue(schema):
     [
         "tagrets: []",
         "better: faster",
-        "weight: dear",
+        "worth: dear",
         "targets: 0.8",
         "targets: [{team: 0.8}]",
         "targets: [{from: 2026-01-01, team: fast}]",

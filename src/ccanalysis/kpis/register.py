@@ -48,7 +48,7 @@ _REQUIRED = (
     "approval",
     "action_after_review",
 )
-_OPTIONAL = ("objective", "population", "better", "targets", "rebase", "review_on", "source_requirement", "weight")
+_OPTIONAL = ("objective", "population", "better", "targets", "rebase", "review_on", "source_requirement", "worth")
 _TARGET = ("from", "team", "individual", "tolerance", "levels")
 _TOLERANCE = ("absolute", "relative")
 _APPROVAL = ("state", "by", "on", "until", "consulted")
@@ -144,7 +144,8 @@ class Kpi:
         review_on: When the KPI itself is looked at again.
         rebase: Days from which limits are calculated anew, with the reason.
         source_requirement: What it reports on, where law or contract demands it.
-        weight: Money that one unit of the numerator is worth, if the centre gives it.
+        worth: What one unit of impact is worth in the centre's currency, if the centre says so: a contact of a
+            share, an event of a rate, an hour of a time, a point or a case of other measures.
         line: Where it stands in the register.
     """
 
@@ -166,7 +167,7 @@ class Kpi:
     review_on: date | None = None
     rebase: tuple[tuple[date, str], ...] = ()
     source_requirement: str = ""
-    weight: float | None = None
+    worth: float | None = None
     line: int = 0
     columns: tuple[str, ...] = field(default=())
 
@@ -342,9 +343,11 @@ class _Entry:
         minimum = self.entry["minimum_n"]
         if not isinstance(minimum, int) or isinstance(minimum, bool) or minimum < 1:
             raise self.error("minimum_n", "'minimum_n' must be a whole number of at least 1")
-        weight = self.entry.get("weight")
-        if weight is not None and (self.number(weight) is None or weight < 0):
-            raise self.error("weight", "'weight' must be a number of at least 0")
+        worth = self.entry.get("worth")
+        if worth is not None and (self.number(worth) is None or worth < 0):
+            raise self.error(
+                "worth", "'worth' must be an amount of money of at least 0", "Write for example worth: 4.50"
+            )
         population = self.text("population")
         population_columns = self.population(population, measure)
         return Kpi(
@@ -366,7 +369,7 @@ class _Entry:
             review_on=self.day(self.entry, "review_on"),
             rebase=self.rebase(),
             source_requirement=self.text("source_requirement"),
-            weight=None if weight is None else float(weight),
+            worth=None if worth is None else float(worth),
             line=self.line,
             columns=self.columns(measure, population_columns),
         )

@@ -62,7 +62,8 @@ def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", 
 
     Args:
         results: The results.
-        kinds: Which kinds: `improve`, `system`, `worsening`, `recognise`, `development`, `review_target`, `data`.
+        kinds: Which kinds: `improve`, `system`, `worsening`, `recognise`, `development`, `review_target`, `data`,
+            `not_acted_on`, `rule_not_acted_on`, `cannot_tell`.
         tiers: Which tiers.
         empty: What to say where there is none; "cannot tell yet" is an answer.
     """
@@ -97,7 +98,7 @@ def _joined_with_centre(found: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, li
 
 
 def _impact(results: Results, row: Mapping[str, Any]) -> str:
-    """What closing the gap would be worth, in natural units."""
+    """What closing the gap would be worth, in natural units, and in money where the register says so."""
     impact = row["impact"]
     if row["kind"] not in ("improve", "development") or np.isnan(impact) or impact <= 0:
         return ""
@@ -105,7 +106,9 @@ def _impact(results: Results, row: Mapping[str, Any]) -> str:
     size = {"share": text.count(round(impact), "contact"), "s": text.duration(impact)}.get(
         unit, text.count(round(impact), "case")
     )
-    return f"Closing the gap is worth about {size} in the period. "
+    money = row.get("money", np.nan)
+    worth = "" if np.isnan(money) else f", or {text.money(money, results.facts.get('currency', 'GBP'))},"
+    return f"Closing the gap is worth about {size}{worth} in the period. "
 
 
 def comparisons(results: Results) -> Note:
