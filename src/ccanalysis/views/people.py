@@ -44,7 +44,7 @@ def _action_row(results: Results, row: pd.Series) -> list[Any]:
         when,
         Cell(text=kpi, note=_where(results, row)),
         _expected(row),
-        Cell(text=text.OUTCOME_WORDS[row["outcome"]], note=_told(results, row)),
+        Cell(text=text.OUTCOME_WORDS[row["outcome"]], note=_figures(results, row)),
     ]
 
 
@@ -65,6 +65,15 @@ def _expected(row: Mapping[str, Any]) -> str:
     if np.isnan(effect) or not unit:
         return "None written down"
     return f"{text.difference(effect, unit)} {'higher' if effect >= 0 else 'lower'}"
+
+
+def _figures(results: Results, row: Mapping[str, Any]) -> str:
+    """What the figure has been since, and what it would have been; what the register lacks."""
+    if np.isnan(row["beyond"]):
+        return _told(results, row)
+    unit, lacking = row["unit_of_value"], list(row["problems"])
+    now = f"{text.value(row['after'], unit)}, where {text.value(row['expected'], unit)} was to be expected without it"
+    return "; ".join([now, *lacking])
 
 
 def _told(results: Results, row: Mapping[str, Any]) -> str:
