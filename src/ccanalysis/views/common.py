@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from ccanalysis import text
 from ccanalysis.editions import Audience, Reader, readers, write
 from ccanalysis.results import Results, compute
-from ccanalysis.verdicts import VERDICT_COLUMNS
+from ccanalysis.verdicts import SERIES_COLUMNS, VERDICT_COLUMNS
 from ccanalysis.workspace import Workspace
 
 STATUS: dict[str, Any] = {
@@ -75,10 +75,16 @@ def own_level(results: Results) -> tuple[str, str]:
     return "centre", "centre"
 
 
+def frame(results: Results, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a frame of the results; one that the slice does not hold has these columns and no row."""
+    found: pd.DataFrame = getattr(results, name)
+    return found if len(found.columns) else pd.DataFrame(columns=list(columns))
+
+
 def own_verdicts(results: Results) -> pd.DataFrame:
     """Return the verdicts of the edition's own unit."""
     level, unit = own_level(results)
-    judged = results.verdicts
+    judged = frame(results, "verdicts", VERDICT_COLUMNS)
     return judged[(judged["level"] == level) & (judged["unit"] == unit)]
 
 
@@ -108,15 +114,13 @@ def about(results: Results, kpi: str) -> dict[str, Any]:
 
 def line_of(results: Results, kpi: str, level: str, unit: str) -> pd.DataFrame:
     """Return the series of one KPI and unit, in time order."""
-    series = results.series
+    series = frame(results, "series", SERIES_COLUMNS)
     return series[(series["kpi"] == kpi) & (series["level"] == level) & (series["unit"] == unit)]
 
 
 def verdicts_of(results: Results, kpi: str, level: str) -> pd.DataFrame:
     """Return the verdicts of one KPI at one level."""
-    judged = results.verdicts
-    if judged.empty:
-        return pd.DataFrame(columns=[*VERDICT_COLUMNS, *judged.columns.difference(VERDICT_COLUMNS)])
+    judged = frame(results, "verdicts", VERDICT_COLUMNS)
     return judged[(judged["kpi"] == kpi) & (judged["level"] == level)]
 
 

@@ -12,10 +12,13 @@ from ccanalysis.display import Cell, Column, Figure, Note, Table
 from ccanalysis.results import Results
 from ccanalysis.views import common
 
+_INTAKE = ("table", "source", "file", "read", "kept", "quarantined", "duplicates", "set_aside")
+
 
 def data_lead(results: Results) -> Note:
     """Say how far this period's data can be believed, in two sentences for a manager."""
-    own = results.verdicts[results.verdicts["level"] == "centre"]
+    judged = common.frame(results, "verdicts", ["level", "data"])
+    own = judged[judged["level"] == "centre"]
     counted = own["data"].value_counts()
     parts = [
         f"{text.count(int(counted[key]), 'figure')} {word}"
@@ -27,13 +30,15 @@ def data_lead(results: Results) -> Note:
         )
         if key in counted
     ]
-    intake = results.intake
+    intake = common.frame(results, "intake", _INTAKE)
     read, kept = int(intake["read"].sum()), int(intake["kept"].sum())
     out, double = int(intake["quarantined"].sum()), int(intake["duplicates"].sum())
     return Note(
         kind="lead",
         text=[
-            f"Of the {text.count(len(own), 'figure')} of the centre in {results.period.short}: {text.listed(parts)}.",
+            f"Of the {text.count(len(own), 'figure')} of the centre in {results.period.short}: {text.listed(parts)}."
+            if parts
+            else f"There is no figure of the centre in {results.period.short}.",
             f"{text.number(read)} rows were read: {text.number(kept)} kept, {text.number(out)} set apart because they "
             f"break a rule, {text.count(double, 'duplicate')}.",
         ],
@@ -42,7 +47,7 @@ def data_lead(results: Results) -> Note:
 
 def ratings_table(results: Results) -> Table:
     """Show for each KPI whether its figure can be trusted: accuracy and suitability apart, with the reasons."""
-    ratings = results.ratings
+    ratings = common.frame(results, "ratings", ["kpi", "level", "period"])
     now = ratings[(ratings["period"] == results.period.label) & (ratings["level"] == "centre")]
     effects = results.effects.set_index("kpi") if len(results.effects) else pd.DataFrame()
     order = {kpi: number for number, kpi in enumerate(results.kpis["kpi"])}
@@ -76,7 +81,8 @@ def _effect(effects: pd.DataFrame, kpi: str, unit: str) -> str:
 
 def rules_table(results: Results) -> Table | Note:
     """Show the rules that failed, the gravest first, with the remedy."""
-    failed = results.expectations[results.expectations["outcome"] == "failed"]
+    rules = common.frame(results, "expectations", ["outcome"])
+    failed = rules[rules["outcome"] == "failed"]
     if failed.empty:
         return Note(kind="paragraph", text="No rule failed.")
     return _rules(failed, "Rules that failed")
@@ -84,7 +90,7 @@ def rules_table(results: Results) -> Table | Note:
 
 def not_assessed_table(results: Results) -> Table | Note:
     """Show the rules of tables that were read which could not be assessed; absent tables are named elsewhere."""
-    rules = results.expectations
+    rules = common.frame(results, "expectations", ["outcome", "table"])
     absent = results.facts.get("absent", [])
     unknown = rules[(rules["outcome"] == "not assessed") & ~rules["table"].isin(absent)]
     if unknown.empty:
@@ -105,6 +111,8 @@ def _rules(rules: pd.DataFrame, caption: str) -> Table:
 
 def rules_count(results: Results) -> Note:
     """Say how many rules were checked and how they came out."""
+    if results.expectations.empty:
+        return Note(kind="paragraph", text="No rule was checked.")
     counted = results.expectations["outcome"].value_counts()
     words = [text.count(int(counted[key]), f"rule {key}", f"rules {key}") for key in counted.index]
     return Note(kind="paragraph", text=f"{text.count(len(results.expectations), 'rule')}: {text.listed(words)}.")
@@ -112,10 +120,9 @@ def rules_count(results: Results) -> Note:
 
 def intake_table(results: Results) -> Table:
     """Show what was read from each source, and that the counts add up."""
-    intake = results.intake.groupby(["table", "source"], sort=False)[
-        ["read", "kept", "quarantined", "duplicates", "set_aside"]
-    ].agg("sum")
-    files = results.intake.groupby(["table", "source"], sort=False)["file"].nunique()
+    read = common.frame(results, "intake", _INTAKE)
+    grouped = read.groupby(["table", "source"], sort=False)
+    intake, files = grouped[list(_INTAKE[3:])].agg("sum"), grouped["file"].nunique()
     rows = [
         [source, table, int(files[table, source]), *(int(value) for value in row)]
         for (table, source), row in zip(intake.index, intake.to_numpy(), strict=True)

@@ -12,6 +12,7 @@ from ccanalysis.display import Figure, Note
 from ccanalysis.kpis.components import UNASSIGNED
 from ccanalysis.results import Results
 from ccanalysis.statistics import funnel as funnels_of
+from ccanalysis.verdicts import SERIES_COLUMNS
 from ccanalysis.views import common
 
 # Fewer units have no spread to speak of; more small charts than this are not looked at one by one.
@@ -78,9 +79,9 @@ def _evidence(results: Results, kpi: str, level: str, *, pooled: bool) -> tuple[
         sums = {name: f"pooled_{name}" for name in ("numerator", "denominator", "n", "squares")}
         rows, whole = (frame.assign(**{name: frame[old] for name, old in sums.items()}) for frame in (rows, whole))
     else:
-        line = results.series
+        line = common.frame(results, "series", SERIES_COLUMNS)
         now = line[(line["kpi"] == kpi) & (line["level"] == level) & (line["period"] == results.facts["period"])]
-        rows = rows.merge(now[["unit", "squares"]], on="unit", how="left") if len(rows) else rows.assign(squares=[])
+        rows = rows.merge(now[["unit", "squares"]], on="unit", how="left")
     rows = rows[(rows["denominator"] > 0) & (rows["n"] > 0)].sort_values("unit").reset_index(drop=True)
     usable = len(whole) and whole["denominator"].iloc[0] > 0 and whole["status"].iloc[0] != "not_judged"
     return rows, whole.iloc[0] if usable else None
@@ -127,11 +128,9 @@ def small_multiples(results: Results, kpi: str, *, level: str = "team") -> Figur
     """Draw the course of each unit of a level in a small chart, in name order and on one scale."""
     about = common.about(results, kpi)
     title = f"{about['name']}: the course of each {common.word(results, level)}"
-    lines = results.series
-    lines = lines[(lines["kpi"] == kpi) & (lines["level"] == level)] if len(lines) else lines
-    if len(lines):
-        known = lines.groupby("unit")["value"].transform("count") > 0
-        lines = lines[known & (lines["unit"] != UNASSIGNED)]
+    lines = common.frame(results, "series", SERIES_COLUMNS)
+    lines = lines[(lines["kpi"] == kpi) & (lines["level"] == level) & (lines["unit"] != UNASSIGNED)]
+    lines = lines[lines.groupby("unit")["value"].transform("count") > 0]
     if lines.empty:
         return Note(text=f"{title}: no data.")
     n = lines["unit"].nunique()

@@ -11,6 +11,7 @@ import pandas as pd
 from ccanalysis import charts, text
 from ccanalysis.display import Card, Cell, Column, Figure, Item, Note, Sparkline, Table
 from ccanalysis.results import Results
+from ccanalysis.verdicts import VERDICT_COLUMNS
 from ccanalysis.views import common
 
 
@@ -27,6 +28,8 @@ def lead(results: Results) -> Note:
     if chance:
         more = "more " if bad else ""
         sentences.append(f"{text.count(chance, f'{more}miss', f'{more}misses').capitalize()} could be chance.")
+    if own.empty:
+        return Note(kind="lead", text=f"In {period}, there is no figure to show.")
     unfit = own[own["data"].isin(["not fit", "unknown"])]
     caution = own[own["data"] == "caution"]
     if len(unfit):
@@ -90,8 +93,8 @@ def verdict_table(results: Results, *, level: str, units: Sequence[str] | None =
         units: Only these units; all where not given.
         kpi: Only this KPI.
     """
-    judged = results.verdicts
-    rows = judged[judged["level"] == level] if len(judged) else judged
+    judged = common.frame(results, "verdicts", VERDICT_COLUMNS)
+    rows = judged[judged["level"] == level]
     if units is not None:
         rows = rows[rows["unit"].isin(list(units))]
     if kpi is not None:
