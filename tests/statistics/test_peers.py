@@ -156,6 +156,17 @@ def test_means_that_do_not_vary():
     assert set(drawn.units["flag"]) == {""}
 
 
+def test_a_size_without_a_mean_has_limits_and_decides_nothing():
+    """Curves are drawn by sizes that no unit has; centre, spread and flags stay those of the units."""
+    means, sds, sizes = [300.0, 310.0, 290.0, 500.0], [60.0] * 4, [50, 60, 70, 80]
+    alone = funnel.mean_funnel(means, sds, sizes)
+    drawn = funnel.mean_funnel([*means, np.nan], [*sds, np.nan], [*sizes, 50])
+    assert drawn.centre == alone.centre
+    assert drawn.tau2 == alone.tau2
+    assert drawn.units["flag"].tolist() == [*alone.units["flag"], ""]
+    assert drawn.units["lower_998"].iloc[4] == alone.units["lower_998"].iloc[0]
+
+
 # Agreement -------------------------------------------------------------------------------------------
 
 
