@@ -286,6 +286,41 @@ def test_an_action_on_a_person_is_their_managers_alone():
         assert cut(results, reader)["actions"].empty
 
 
+@pytest.mark.parametrize(
+    ("owner", "reader", "who"),
+    [
+        ("boss-00-end", Reader("team", "team-00-end"), "your line manager"),
+        ("boss-01-end", Reader("team", "team-00-end"), "a line manager"),
+        ("agent-00-end", Reader("team", "team-00-end"), "a colleague"),
+        ("Ask NAME-00-END", Reader("team", "team-00-end"), "a colleague"),
+        ("Planning", Reader("team", "team-00-end"), "Planning"),
+        ("Head of Planning", Reader("team", "team-00-end"), "Head of Planning"),
+        ("Jo Bloggs", Reader("team", "team-00-end"), "named in the register"),
+        (None, Reader("team", "team-00-end"), ""),
+        ("boss-00-end", Reader("line_manager", "boss-00-end"), "boss-00-end"),
+        ("boss-01-end", Reader("line_manager", "boss-00-end"), "a line manager"),
+        ("boss-01-end", Reader("centre"), "a line manager"),
+        ("agent-00-end", Reader("analyst"), "a colleague"),
+        ("Finance", Reader("centre"), "Finance"),
+    ],
+)
+def test_who_does_an_action_is_said_by_role(owner, reader, who):
+    """To a team only in words that the KPI register has for roles: a text of an export may be anybody's name."""
+    results = centre_of(2)
+    results._frames["people"] = pd.DataFrame(
+        {
+            "agent_id": ["agent-00-end", "agent-01-end"],
+            "agent_name": ["name-00-end", "name-01-end"],
+            "team": ["team-00-end", "team-01-end"],
+            "line_manager": ["boss-00-end", "boss-01-end"],
+        }
+    )
+    results._frames["kpis"] = pd.DataFrame({"kpi": ["waits"], "owner": ["Head of Planning"], "approved_by": ["Board"]})
+    action = {"action_id": "1", "what": "New rota", "owner": owner, "level": "centre", "unit": "centre"}
+    results._frames["actions"] = pd.DataFrame([action])
+    assert cut(results, reader)["actions"]["who"].tolist() == [who]
+
+
 # Few cases.
 
 
@@ -313,6 +348,25 @@ def own_of(frames, name, kpi="waits"):
     """Return the team's own rows of a KPI."""
     frame = frames[name]
     return frame[(frame["level"] == "team") & (frame["kpi"] == kpi)]
+
+
+def test_what_became_of_an_action_is_not_told_by_hidden_weeks():
+    """Nor for how long a miss has lasted; of another KPI it is."""
+    results = small([SMALLEST_SHOWN - 1, 200, 200])
+    told = {"level": "team", "unit": "team-00-end", "what": "New rota", "outcome": "worked", "sentence": "Up by 5."}
+    figures = {"usual": 0.5, "after": 0.55, "beyond": 0.05, "low": 0.01, "high": 0.09, "n_after": 3, "peers": 4}
+    results._frames["actions"] = pd.DataFrame([told | figures | {"kpi": kpi} for kpi in ("waits", "csat")])
+    results._frames["findings"] = results.findings.assign(kind="not_acted_on")
+    frames = cut(results, Reader("team", "team-00-end"))
+    hidden, shown = (frames["actions"].set_index("kpi").loc[kpi] for kpi in ("waits", "csat"))
+    assert hidden[list(figures)].isna().all()
+    assert (hidden["outcome"], hidden["sentence"]) == (
+        "not_judged",
+        "Not shown: it rests on figures of fewer than 8 cases.",
+    )
+    assert (shown["outcome"], shown["sentence"], shown["beyond"]) == ("worked", "Up by 5.", 0.05)
+    assert own_of(frames, "findings").empty
+    assert len(own_of(frames, "findings", "csat")) == 1
 
 
 def test_a_figure_of_few_cases_is_hidden_from_the_team():

@@ -280,6 +280,36 @@ def test_an_interval_needs_both_its_ends():
     assert interval(ROW | {"ci_high": NAN}) == interval(ROW | {"ci_low": None}) == ""
 
 
+@pytest.mark.parametrize(
+    ("before", "end"),
+    [
+        (
+            {"status": "met", "variation": "worsening", "value": 0.81, "n": 1500},
+            "In week 45 of 2026 it was 81.0% (n 1,500): met; worsening.",
+        ),
+        (
+            {"status": "missed_real", "variation": "worsening", "value": 0.71, "n": 900},
+            "In week 45 of 2026 it was 71.0% (n 900): worsening.",
+        ),
+        (
+            {"status": "not_judged", "variation": "common_cause", "value": NAN, "n": NAN},
+            "In week 45 of 2026 there was no figure.",
+        ),
+    ],
+)
+def test_a_change_says_what_it_was_before(before, end):
+    """The verdict of now, then value, cases, status and course of the period before."""
+    row = ROW | {"variation": "common_cause"}
+    said = text.changed(row, before, period="week 46 of 2026", earlier="week 45 of 2026")
+    assert said == f"{SAID} Missed, and the gap is real. {end}"
+
+
+@pytest.mark.parametrize("code", ["GBP", "EUR", "USD", "CHF"])
+def test_money_names_its_currency(code):
+    """By its sign, or by its code."""
+    assert re.fullmatch(r"([£€$]1,235|1,235 CHF)", text.money(1234.6, code))
+
+
 def sentences():
     """Give every sentence that the words and verdicts can make."""
     for status, variation, better, certain in itertools.product(
@@ -288,7 +318,16 @@ def sentences():
         row = ROW | {"status": status, "variation": variation, "better": better, "certain": certain}
         row |= {"target_high": 0.9, "reasons": ("data not fit to use",)}
         yield verdict(row, period="week 46 of 2026")
-    for words in (text.STATUS_WORDS, text.VARIATION_WORDS, text.ASSURANCE_WORDS, text.RATING_WORDS, text.RULE_WORDS):
+        before = {"status": "met", "variation": "common_cause", "value": 0.8, "n": 20}
+        yield text.changed(row, before, period="week 46 of 2026", earlier="week 45 of 2026")
+    for words in (
+        text.STATUS_WORDS,
+        text.VARIATION_WORDS,
+        text.ASSURANCE_WORDS,
+        text.RATING_WORDS,
+        text.RULE_WORDS,
+        text.OUTCOME_WORDS,
+    ):
         yield from words.values()
 
 

@@ -239,6 +239,9 @@ def _hide_small(kept: dict[str, pd.DataFrame]) -> None:
     for name, without in (("findings", {kpi for kpi, period in hidden if period == now}), ("changes", told)):
         if len(kept[name]):
             kept[name] = kept[name][~_of(kept[name], without)]
+    found = kept["findings"]
+    if len(found):  # how long a miss has lasted is told by hidden periods too
+        kept["findings"] = found[~(_of(found, kpis) & (found["kind"] == "not_acted_on"))]
 
 
 def _untold(actions: pd.DataFrame, kpis: set[str]) -> pd.DataFrame:

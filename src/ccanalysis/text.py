@@ -254,6 +254,18 @@ def changed(row: Mapping[str, Any], before: Mapping[str, Any], *, period: str, e
     return f"{sentence} {was}{': ' + '; '.join(told) if told else ''}."
 
 
+def outcome(row: Mapping[str, Any]) -> str:
+    """Name what became of an action; where there was nothing to compare with, no cause is claimed.
+
+    Examples:
+        >>> outcome({"outcome": "worked", "peers": 5}), outcome({"outcome": "worked", "peers": 0})
+        ('Worked', 'Moved as hoped, with nothing to compare with')
+    """
+    if row["outcome"] == "worked" and not row["peers"]:
+        return "Moved as hoped, with nothing to compare with"
+    return OUTCOME_WORDS[row["outcome"]]
+
+
 def _plural(word: str) -> str:
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return f"{word[:-1]}ies"

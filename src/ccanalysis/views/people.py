@@ -44,7 +44,7 @@ def _action_row(results: Results, row: pd.Series) -> list[Any]:
         when,
         Cell(text=kpi, note=_where(results, row)),
         _expected(row),
-        Cell(text=text.OUTCOME_WORDS[row["outcome"]], note=_figures(results, row)),
+        Cell(text=text.outcome(row), note=_figures(results, row)),
     ]
 
 
