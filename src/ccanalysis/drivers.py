@@ -8,7 +8,7 @@ many parts were compared. A driver says where, not why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ccanalysis import text
-from ccanalysis.kpis.components import DIMENSIONS, NOT_RECORDED, PART_KEYS, UNASSIGNED
+from ccanalysis.errors import StatisticsError
+from ccanalysis.kpis.components import DIMENSIONS, NOT_RECORDED, UNASSIGNED
 from ccanalysis.kpis.register import Kpi
 from ccanalysis.periods import Period
 from ccanalysis.statistics import comparison, decomposition, intervals
+from ccanalysis.statistics.pareto import pareto
 from ccanalysis.verdicts import shortfall
 
 # Chance that a report names a driver where there is none, all its comparisons taken together (Holm, 1979).
@@ -34,24 +36,39 @@ _INFORMATIVE = 0.01
 # Cases from which a mean of times may be compared, and expected events from which two shares may.
 _CASES, _EVENTS = 30, 5
 _Z95 = 1.959963985
+# Parts that a sentence names at most.
+_MOST_NAMED = 2
 OTHER = "other"
 KEYS = ["kpi", "level", "unit", "dimension", "part"]
 _UNIT = ["kpi", "level", "unit"]
 _GROUP = [*_UNIT, "dimension"]
+# Decimals of a contribution, one more than of a share: parts are smaller than the whole.
+DIGITS = {"share": 2, "s": 1, "per_1000": 2, "points": 2}
 _SIDES = ("numerator", "denominator", "n", "squares", "people")
 _ENDS = {"now": "", "before": "_before", "others": "_others"}
 COMPONENTS = [f"{side}{suffix}" for suffix in _ENDS.values() for side in _SIDES]
 _ABOUT = ["kind", "factor", "bound", "missed", "peers"]
 # What is measured of a part, and of a dimension as a whole (the same on all its rows).
 MEASURED = [
-    *("value", "share", "value_before", "share_before"),
+    *("value", "value_low", "value_high", "share", "value_before", "share_before"),
     *("gap", "gap_low", "gap_high"),
     *("mix", "rate", "change", "rate_low", "rate_high"),
 ]
 AGAINST_OTHERS = ["value_others", "mix_others", "rate_others"]
-WHOLE = ["total", "total_before", "total_others", "moved", "apart", "mix_total_others", "rate_total_others"]
+WHOLE = ["total", "total_before", "total_others", "mix_total_others", "rate_total_others"]
 NAMED = ["gap_driver", "change_driver", "others_driver"]
-NAMED_WHOLE = ["comparable", "mix_driver", "others_mix_driver", "others_rate_driver", "spread_gap", "spread_change"]
+NAMED_WHOLE = [
+    "moved",
+    "apart",
+    "comparable",
+    "compared",
+    "not_compared",
+    "mix_driver",
+    "others_mix_driver",
+    "others_rate_driver",
+    "spread_gap",
+    "spread_change",
+]
 COLUMNS = [*KEYS, *COMPONENTS, *_ABOUT, *MEASURED, *AGAINST_OTHERS, *WHOLE, *NAMED, *NAMED_WHOLE]
 # A miss of the whole that could be chance may still hold a part that misses for certain.
 _MISSED = ("missed_real", "cannot_meet", "missed_chance")
@@ -197,6 +214,8 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     low, high = _interval(frame, "now")
     out = {
         "value": value,
+        "value_low": low,
+        "value_high": high,
         "share": share,
         "total": _divided(groups.total(above), whole) * factor,
         "gap": _divided(above * factor - below * bound, whole),
@@ -223,8 +242,6 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
         groups.total(out["mix_others"]),
         groups.total(out["rate_others"]),
     )
-    out["moved"] = _differs(frame, groups, "before")
-    out["apart"] = _differs(frame, groups, "others")
     return frame.assign(**out)
 
 
@@ -272,25 +289,6 @@ def _mix_and_rate(frame: pd.DataFrame, groups: _Groups, end: str) -> tuple[NDArr
     return mix, rate
 
 
-def _differs(frame: pd.DataFrame, groups: _Groups, end: str) -> NDArray:
-    """Tell whether the whole differs from its base by more than sampling (95 %, MOVER; Zou and Donner, 2008)."""
-    first, kind = groups.first, frame["kind"].to_numpy()
-    factor = frame["factor"].to_numpy(dtype=float)
-    found = []
-    for which in ("now", end):
-        sums = [
-            groups.total(_column(frame, side, which))[first] for side in ("numerator", "denominator", "n", "squares")
-        ]
-        found.append((_divided(sums[0], sums[1]) * factor[first], *_ends(kind[first], factor[first], *sums)))
-    (value, low, high), (base, base_low, base_high) = found
-    step = value - base
-    with np.errstate(invalid="ignore"):
-        differs = (step - np.hypot(value - low, base_high - base) > 0) | (
-            step + np.hypot(high - value, base - base_low) < 0
-        )
-    return differs[groups.codes]
-
-
 # --- what may be named ----------------------------------------------------------------------------------------------
 
 
@@ -313,6 +311,7 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
     groups = _Groups(frame)
     nameable = ~frame["part"].isin([NOT_RECORDED, UNASSIGNED, OTHER]).to_numpy()
     comparable = _comparable(frame, groups)
+    frame = frame.assign(moved=_differs(frame, groups, "before"), apart=_differs(frame, groups, "others"))
     gap_total = groups.total(frame["gap"])
     missed = frame["missed"].to_numpy(dtype=bool) & (np.nan_to_num(gap_total) != 0)
     p: dict[str, NDArray] = {
@@ -337,7 +336,10 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
     change = (frame["total"] - frame["total_before"]).to_numpy()
     apart = (frame["total"] - frame["total_others"]).to_numpy()
     spread = _spreads(frame, groups)
+    compared, not_compared = _dimensions(frame, comparable)
     return frame.assign(
+        compared=compared,
+        not_compared=not_compared,
         gap_driver=sure["gap"] & beyond & _material(frame["gap"], gap_total),
         change_driver=sure["change"] & _material(frame["rate"], change),
         others_driver=sure["others"] & _material(frame["rate_others"], apart),
@@ -348,6 +350,42 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
         spread_gap=spread[0],
         spread_change=spread[1],
     )
+
+
+def _differs(frame: pd.DataFrame, groups: _Groups, end: str) -> NDArray:
+    """Tell whether a whole figure differs from its base by more than sampling, among all figures of its unit.
+
+    Source:
+        Zou and Donner (2008), Statistics in Medicine 27: 1693-1702, for the interval of a difference (Newcombe's, for
+        shares).
+    """
+    first, kind = groups.first, frame["kind"].to_numpy()
+    factor = frame["factor"].to_numpy(dtype=float)
+    found = []
+    for which in ("now", end):
+        sums = [
+            groups.total(_column(frame, side, which))[first] for side in ("numerator", "denominator", "n", "squares")
+        ]
+        found.append((_divided(sums[0], sums[1]) * factor[first], *_ends(kind[first], factor[first], *sums)))
+    (value, low, high), (base, base_low, base_high) = found
+    step = value - base
+    reach = np.where(step > 0, np.hypot(value - low, base_high - base), np.hypot(high - value, base - base_low))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = 2 * stats.norm.sf(_Z95 * np.abs(step) / reach)
+    whole = frame.iloc[first][_UNIT].assign(_p=p).drop_duplicates(_UNIT)  # all dimensions have the same whole
+    whole["_q"] = whole.groupby(["level", "unit"])["_p"].transform(lambda one: comparison.holm(one.to_numpy()))
+    return (frame[_UNIT].merge(whole, how="left", on=_UNIT)["_q"] <= FALSE_ALARM).to_numpy()
+
+
+def _dimensions(frame: pd.DataFrame, comparable: NDArray) -> tuple[pd.Series, pd.Series]:
+    """List for every figure by which dimensions it was compared, and by which it could not be."""
+    names = frame.assign(_told=comparable).drop_duplicates(_GROUP)
+    keys = pd.MultiIndex.from_frame(frame[_UNIT])
+    listed = []
+    for told in (True, False):
+        found = names[names["_told"] == told].groupby(_UNIT, sort=False)["dimension"].agg(" ".join)
+        listed.append(pd.Series(found.reindex(keys).fillna("").to_numpy(dtype=object), index=frame.index))
+    return listed[0], listed[1]
 
 
 def _material(part: Any, whole: NDArray) -> NDArray:
@@ -398,8 +436,9 @@ def _worse_than_rest(frame: pd.DataFrame, groups: _Groups, side: NDArray) -> NDA
     drawn = (all_below[at], all_above[at], below[at])
     p[at] = np.where(side[at] > 0, stats.hypergeom.sf(above[at] - 1, *drawn), stats.hypergeom.cdf(above[at], *drawn))
     at = (kind == "rate") & apart & (above >= 0)
-    drawn = (all_above[at], below[at] / all_below[at])
-    p[at] = np.where(side[at] > 0, stats.binom.sf(above[at] - 1, *drawn), stats.binom.cdf(above[at], *drawn))
+    share = below[at] / all_below[at]
+    few, many = stats.binom.cdf(above[at], all_above[at], share), stats.binom.sf(above[at] - 1, all_above[at], share)
+    p[at] = np.where(side[at] > 0, many, few)
     at = (kind == "mean") & apart & (n >= _CASES) & (all_n - n >= _CASES)
     own = _mean(above[at], squares[at], n[at])
     rest = _mean((all_above - above)[at], (all_squares - squares)[at], (all_n - n)[at])
@@ -527,10 +566,12 @@ def gathered(frame: pd.DataFrame, *, smallest: int, fewest: int) -> pd.DataFrame
     return pd.concat(kept, ignore_index=True)[COLUMNS] if kept else frame.iloc[:0]
 
 
-def _says_most(part: pd.DataFrame) -> tuple[bool, bool, float]:
-    row = part.iloc[0]
-    change = bool(part["change_driver"].any() or row["mix_driver"])
-    return bool(part["gap_driver"].any()), change, float(row["spread_gap"] + row["spread_change"])
+def _says_most(part: pd.DataFrame) -> tuple[bool, bool, bool, bool, float]:
+    first = part.iloc[0]
+    change = bool(part["change_driver"].any() or first["mix_driver"])
+    others = bool(first["others_mix_driver"] or first["others_rate_driver"])
+    spread = float(first["spread_gap"] + first["spread_change"])
+    return bool(part["gap_driver"].any()), change, bool(first["comparable"]), others, spread
 
 
 def _small(frame: pd.DataFrame, smallest: int, fewest: int) -> NDArray:
@@ -559,7 +600,7 @@ def _merged(part: pd.DataFrame, smallest: int, fewest: int) -> pd.DataFrame | No
         return part
     other = pd.concat([part[~small], _summed(part[small])], ignore_index=True)
     again = measured(other)
-    for column in ("mix_total_others", "rate_total_others", "total_others", "apart"):  # as the whole dimension tells
+    for column in ("mix_total_others", "rate_total_others", "total_others"):  # as the whole dimension tells
         again[column] = part[column].iloc[0]
     return again
 
@@ -574,18 +615,18 @@ def _summed(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_others(frame: pd.DataFrame, *, fewest: int) -> pd.DataFrame:
-    """Take out what tells of other units part by part; how mix and rate add up stays where several units are behind it.
+    """Take out the figures of other units part by part; sums of mix and rate stay where several units are behind them.
 
     Args:
         frame: Rows of `drivers`.
         fewest: Other units from which the sums are kept.
     """
     gone = [*AGAINST_OTHERS, *(f"{side}_others" for side in _SIDES)]
-    frame = frame.assign(**dict.fromkeys(gone, np.nan), others_driver=False)
+    frame = frame.assign(**dict.fromkeys(gone, np.nan))
     few = (frame["peers"] < fewest).to_numpy(dtype=bool)
     totals = ("total_others", "mix_total_others", "rate_total_others")
     frame = frame.assign(**{column: frame[column].mask(few) for column in totals})
-    flags = ("apart", "others_mix_driver", "others_rate_driver")
+    flags = ("apart", "others_driver", "others_mix_driver", "others_rate_driver")
     return frame.assign(**{column: frame[column].astype(bool) & ~few for column in flags})
 
 
@@ -626,34 +667,341 @@ def exactly(values: Sequence[float], total: float, digits: int) -> list[float]:
         total: What they add up to.
         digits: Decimals that are printed.
 
+    Raises:
+        StatisticsError: The parts do not add up to the whole.
+
     Examples:
         >>> exactly([0.333, 0.333, 0.334], 1.0, 1)
         [0.3, 0.3, 0.4]
     """
     scaled = np.asarray(values, dtype=float) * 10**digits
-    floors = np.floor(scaled)
+    if not np.isfinite(scaled).all():
+        return [float("nan")] * len(scaled)
+    floors = np.floor(scaled + 1e-9)
     left = round(total * 10**digits) - int(floors.sum())
+    if abs(left) > len(floors):
+        raise StatisticsError("the parts do not add up to the whole")
     order = np.argsort(-(scaled - floors), kind="stable")
     for place in range(abs(left)):
         floors[order[place % len(order)] if left > 0 else order[::-1][place % len(order)]] += np.sign(left)
     return [float(value) / 10**digits + 0.0 for value in floors]
 
 
+def printed(rows: pd.DataFrame, column: str, unit: str) -> list[float]:
+    """Round the contributions of all parts so that they add up as printed, in tables and charts alike.
+
+    Args:
+        rows: Rows of `drivers` of one KPI, unit and dimension.
+        column: `gap`, `mix` or `rate`.
+        unit: The unit of the KPI; shares are printed in percentage points.
+    """
+    factor = 100.0 if unit == "share" else 1.0
+    return exactly((rows[column] * factor).tolist(), float(rows[column].sum()) * factor, DIGITS.get(unit, 1))
+
+
+def steps(rows: pd.DataFrame, unit: str, *, most: int = 6) -> pd.DataFrame:
+    """Lay out a change as steps: the period before, mix, the parts with the largest effects, all others, now.
+
+    Args:
+        rows: Rows of `drivers` of one KPI, unit and dimension.
+        unit: The unit of the KPI.
+        most: How many parts stand for themselves.
+
+    Returns:
+        `part` (`before`, `mix`, names, `all others`, `now`), `kind` (`whole`, `mix`, `part` or `rest`), `amount`,
+        `printed` (rounded, so that all add up), `begin`, `end` and `driver`; each step begins where the one before
+        ended, and a whole is a step of nothing.
+    """
+    first = rows.iloc[0]
+    ranked = rows.assign(_size=rows["rate"].abs(), _printed=printed(rows, "rate", unit))
+    ranked = ranked.sort_values(["_size", "part"], ascending=[False, True])
+    shown, rest = ranked.head(most), ranked.iloc[most:]
+    found: list[tuple[str, str, float, float, bool]] = [
+        ("mix", "mix", float(rows["mix"].sum()), sum(printed(rows, "mix", unit)), bool(first["mix_driver"]))
+    ]
+    found += [
+        (str(row["part"]), "part", float(row["rate"]), float(row["_printed"]), bool(row["change_driver"]))
+        for row in shown.to_dict("records")
+    ]
+    if len(rest):
+        found.append(("all others", "rest", float(rest["rate"].sum()), float(rest["_printed"].sum()), False))
+    begin, end = float(first["total_before"]), float(first["total"])
+    laid: list[tuple[Any, ...]] = [("before", "whole", 0.0, 0.0, begin, begin, False)]
+    for part, kind, amount, shown_as, driver in found:
+        laid.append((part, kind, amount, shown_as, laid[-1][5], laid[-1][5] + amount, driver))
+    laid.append(("now", "whole", 0.0, 0.0, end, end, False))
+    return pd.DataFrame(laid, columns=["part", "kind", "amount", "printed", "begin", "end", "driver"])
+
+
+def vital_few(rows: pd.DataFrame, unit: str, *, most: int = 8) -> pd.DataFrame:
+    """Order the parts of a gap by how much they add to it, with running totals.
+
+    Args:
+        rows: Rows of `drivers` of one KPI, unit and dimension that misses its target.
+        unit: The unit of the KPI.
+        most: How many parts stand for themselves.
+
+    Returns:
+        `part`, `kind` (`part`, `rest`, or `better` for those that meet the target), `amount` (positive where it adds
+        to the gap), `printed` (rounded, so that all add up), `running`, `share` of the gap and `driver`. The last
+        running total is the whole gap.
+    """
+    side = float(np.sign(rows["gap"].sum())) or 1.0
+    parts = rows.set_index("part").assign(_printed=[side * one for one in printed(rows, "gap", unit)])
+    amounts = side * parts["gap"]
+    worse, better = amounts[amounts > 0], amounts[amounts <= 0]
+    order = [str(part) for part in pareto(worse, other=None).index]
+    lines: list[tuple[str, str, list[str]]] = [(part, "part", [part]) for part in order[:most]]
+    lines += [("all others", "rest", order[most:])] if len(order) > most else []
+    lines += [("better than the target", "better", list(better.index))] if len(better) else []
+    frame = pd.DataFrame(
+        [
+            (
+                name,
+                kind,
+                float(amounts[members].sum()),
+                float(parts.loc[members, "_printed"].sum()),
+                kind == "part" and bool(parts.loc[name, "gap_driver"]),
+            )
+            for name, kind, members in lines
+        ],
+        columns=["part", "kind", "amount", "printed", "driver"],
+    )
+    running = frame["amount"].cumsum()
+    return frame.assign(running=running, share=running / running.iloc[-1])
+
+
+def telling(rows: pd.DataFrame, what: str) -> str:
+    """Return the dimension that explains most of one KPI and unit; empty where none has a part to name.
+
+    Dimensions are compared by how far their parts lie apart beyond what chance gives so many parts: hours would else
+    explain more than queues because there are more of them.
+
+    Args:
+        rows: Rows of `drivers` of one KPI and unit.
+        what: `gap` or `change`.
+    """
+    flags = rows["gap_driver"] if what == "gap" else rows["change_driver"] | rows["mix_driver"]
+    named_rows = rows[flags.astype(bool)]
+    if named_rows.empty:
+        return ""
+    return str(named_rows.loc[named_rows[f"spread_{what}"].idxmax(), "dimension"])
+
+
+def gap_sentence(
+    rows: pd.DataFrame, verdict: Mapping[str, Any], *, period: str, who: str, names: Mapping[str, str] | None = None
+) -> str:
+    """Say in one sentence how far a figure misses its target and which parts explain that, or that none does.
+
+    Args:
+        rows: Rows of `drivers` of this KPI and unit, all dimensions.
+        verdict: Its row of the verdicts frame.
+        period: The period in words.
+        who: What to call the unit.
+        names: This centre's own words for levels.
+    """
+    unit = verdict["unit_of_value"]
+    head = _head(verdict, period, who)
+    if rows.empty:
+        return f"{head}; it has no parts that would add up to it."
+    gap = float(rows.loc[rows["dimension"] == rows["dimension"].iloc[0], "gap"].sum())
+    if np.isnan(gap):
+        return f"{head}."
+    head += f", {text.difference(gap, unit)} away"
+    dimension = telling(rows, "gap")
+    if not dimension:
+        return f"{head}; {_nobody(rows, 'explains the gap', 'miss it', names)}."
+    own = rows[rows["dimension"] == dimension]
+    parts = _largest(own, "gap_driver", "gap")
+    *sizes, left = _fitting([*parts["gap"], gap - parts["gap"].sum()], gap, unit)
+    said = _accounts(
+        (f"{part_name(row['part'], dimension)} ({_evidence(row, unit)})", text.difference(size, unit))
+        for row, size in zip(parts.to_dict("records"), sizes, strict=True)
+    )
+    tail = _remainder(left, gap, len(own) - len(parts), dimension, unit, names)
+    return f"{head}; by {dimension_word(dimension, 1, names)}, {said}{tail}."
+
+
+def change_sentence(
+    rows: pd.DataFrame,
+    verdict: Mapping[str, Any],
+    *,
+    period: str,
+    before: str,
+    who: str,
+    names: Mapping[str, str] | None = None,
+) -> str:
+    """Say in one sentence how a figure changed since the period before and which parts explain that, or that none does.
+
+    Args:
+        rows: Rows of `drivers` of this KPI and unit, all dimensions.
+        verdict: Its row of the verdicts frame.
+        period: The period in words.
+        before: The period before in words.
+        who: What to call the unit.
+        names: This centre's own words for levels.
+    """
+    unit = verdict["unit_of_value"]
+    head = _head(verdict, period, who)
+    if rows.empty or np.isnan(rows["total_before"].iloc[0]):
+        return f"{head}; there is nothing before it to count a change from."
+    first = rows.iloc[0]
+    change = float(first["total"] - first["total_before"])
+    n = rows.loc[rows["dimension"] == first["dimension"], "n_before"].sum()
+    head += f", after {text.value(first['total_before'], unit)} in {before} (n {text.number(n)})"
+    if not first["moved"]:
+        return f"{head}; the change of {text.difference(change, unit)} could be chance, so there is nothing to explain."
+    usual = " within its usual ups and downs" if verdict.get("variation") == "common_cause" else ""
+    way = "rise" if change > 0 else "fall"
+    dimension = telling(rows, "change")
+    if not dimension:
+        why = _nobody(rows, f"explains the {way} of {text.difference(change, unit)}", "moved", names)
+        return f"{head}; {why}."
+    own = rows[rows["dimension"] == dimension]
+    parts = _largest(own, "change_driver", "rate")
+    word = dimension_word(dimension, 1, names)
+    found = [
+        (
+            f"{part_name(row['part'], dimension)} (from {text.value(row['value_before'], unit)}, n "
+            f"{text.number(row['n_before'])}, to {_evidence(row, unit)})",
+            text.difference(row["rate"], unit),
+        )
+        for row in parts.to_dict("records")
+    ]
+    mix = float(own["mix"].sum())
+    if own["mix_driver"].iloc[0]:
+        found.append((f"another mix of {dimension_word(dimension, 2, names)}", text.difference(mix, unit)))
+    return f"{head}, a {way} of {text.difference(change, unit)}{usual}; by {word}, {_accounts(found)}."
+
+
+def others_sentence(
+    rows: pd.DataFrame, verdict: Mapping[str, Any], *, period: str, who: str, names: Mapping[str, str] | None = None
+) -> str:
+    """Say in one sentence what sets a unit apart from the others: the mix of its work, or how it does it.
+
+    Args:
+        rows: Rows of `drivers` of this KPI and unit, all dimensions.
+        verdict: Its row of the verdicts frame.
+        period: The period in words.
+        who: What to call the unit.
+        names: This centre's own words for levels.
+
+    Returns:
+        The sentence; empty where nothing sets the unit apart, or nothing may be said of the others.
+    """
+    told = rows[(rows["others_mix_driver"] | rows["others_rate_driver"]).astype(bool)]
+    if told.empty:
+        return ""
+    unit = verdict["unit_of_value"]
+    told = told.assign(_mix=told["mix_total_others"].abs().where(told["others_mix_driver"].astype(bool), -1))
+    dimension = told.loc[told["_mix"].idxmax(), "dimension"]
+    own = rows[rows["dimension"] == dimension]
+    first = own.iloc[0]
+    word, level = dimension_word(dimension, 1, names), text.level(str(verdict["level"]), 2, names)
+    mix, rate = float(first["mix_total_others"]), float(first["rate_total_others"])
+    parts = _largest(own, "others_driver", "rate_others")
+    listed_parts = text.listed([part_name(part, dimension) for part in parts["part"]])
+    within = f"how it does within each {word}" + (f", {listed_parts} above all," if len(parts) else "")
+    chance = "" if first["others_rate_driver"] else ", which could be chance"
+    way = {True: "raises", False: "lowers"}
+    mixed = f"{text.difference(mix, unit)}" + ("" if first["others_mix_driver"] else ", which could be chance")
+    return (
+        f"{_head(verdict, period, who)}; in the other {level} it was {text.value(first['total_others'], unit)}: "
+        f"its mix of work by {word} {way[mix > 0]} it by {mixed}, and {within} {way[rate > 0]} it by "
+        f"{text.difference(rate, unit)}{chance}."
+    )
+
+
+def _fitting(values: Sequence[float], total: float, unit: str) -> list[float]:
+    """Round amounts as sentences print them, so that they add up there too."""
+    digits, factor = (2 if unit == "per_1000" else 1), (100.0 if unit == "share" else 1.0)
+    return [value / factor for value in exactly([value * factor for value in values], total * factor, digits)]
+
+
+def _largest(rows: pd.DataFrame, flag: str, column: str) -> pd.DataFrame:
+    """Return the parts that are named, the largest first, as many as a sentence holds."""
+    sure = rows[rows[flag].astype(bool)]
+    return sure.loc[sure[column].abs().sort_values(ascending=False, kind="stable").index[:_MOST_NAMED]]
+
+
+def _accounts(found: Iterable[tuple[str, str]]) -> str:
+    """Say who accounts for how much of what the sentence was about."""
+    said = [
+        f"{who} accounts for {size} of that" if n == 0 else f"{who} for {size}" for n, (who, size) in enumerate(found)
+    ]
+    return text.listed(said)
+
+
+def _head(verdict: Mapping[str, Any], period: str, who: str) -> str:
+    unit, around = verdict["unit_of_value"], text.interval(verdict)
+    aim = text.target(verdict["target"], verdict["target_high"], verdict["better"], unit)
+    evidence = f"n {text.number(verdict['n'])}" + (f", {around}" if around else "")
+    said = f"{who}: {verdict['name']} was {text.value(verdict['value'], unit)} in {period} ({evidence})"
+    return said if aim == "no target" else f"{said}, with a target of {aim}"
+
+
+def _evidence(row: Mapping[str, Any], unit: str) -> str:
+    """Write a part's own figure with n and interval."""
+    said = f"{text.value(row['value'], unit)}, n {text.number(row['n'])}"
+    low, high = row["value_low"], row["value_high"]
+    if np.isnan(low) or np.isnan(high):
+        return said
+    return f"{said}, likely between {text.value(low, unit)} and {text.value(high, unit)}"
+
+
+def _nobody(rows: pd.DataFrame, verb: str, alike: str, names: Mapping[str, str] | None) -> str:
+    """Say that no part explains it, and by which dimensions it could not be told."""
+    first = rows.iloc[0]
+    known, lacking = (
+        [dimension_word(name, 1, names) for name in str(first[column]).split()]
+        for column in ("compared", "not_compared")
+    )
+    said = f"no single {_or(known)} {verb}: as far as can be told, all {alike} alike" if known else ""
+    if lacking:
+        aside = f"by {_or(lacking)} it cannot be told, as the rows without one are many or of their own kind"
+        return f"{said} ({aside})" if said else aside
+    return said
+
+
+def _or(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"
+
+
+def _remainder(left: float, gap: float, number: int, dimension: str, unit: str, names: Mapping[str, str] | None) -> str:
+    """Say what the parts that are not named come to."""
+    if number < 1:
+        return ""
+    others = f"the other {number} {dimension_word(dimension, number, names)}"
+    others = f"the other {dimension_word(dimension, 1, names)}" if number == 1 else others
+    if abs(left) < MATERIAL / 10 * abs(gap):
+        return f", and {others} for next to nothing"
+    if left * gap > 0:
+        return f", and {others} for the remaining {text.difference(left, unit)}"
+    return f", while {others} make{'s' if number == 1 else ''} up for {text.difference(left, unit)}"
+
+
 __all__ = [
     "COLUMNS",
+    "DIGITS",
     "DIMENSION_WORDS",
     "FALSE_ALARM",
     "KEYS",
     "MATERIAL",
     "MOST_NOT_RECORDED",
     "OTHER",
-    "PART_KEYS",
+    "change_sentence",
     "dimension_word",
     "drivers",
     "exactly",
+    "gap_sentence",
     "gathered",
     "measured",
     "named",
+    "others_sentence",
     "part_name",
+    "printed",
+    "steps",
+    "telling",
+    "vital_few",
     "without_others",
 ]

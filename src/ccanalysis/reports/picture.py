@@ -249,6 +249,9 @@ def _mark(symbol: str, x: float, y: float, size: float) -> str:
     if symbol.startswith("diamond"):
         tip = half * 1.3
         return f"M{_n(x)} {_n(y - tip)}l{tip:.2g} {tip:.2g}-{tip:.2g} {tip:.2g}-{tip:.2g}-{tip:.2g}z"
+    if symbol.startswith(("triangle-left", "triangle-right")):
+        tip = 1 if symbol.startswith("triangle-right") else -1
+        return f"M{_n(x + tip * half * 1.2)} {_n(y)}l{-tip * half * 2:.3g} {half * 1.15:.3g}v{-half * 2.3:.3g}z"
     if symbol.startswith("triangle"):
         up = -1 if symbol.startswith("triangle-down") else 1
         return f"M{_n(x)} {_n(y - up * half * 1.2)}l{half * 1.15:.3g} {up * half * 2:.3g}h-{half * 2.3:.3g}z"
@@ -453,7 +456,7 @@ class Picture:
                         lines.append(f"M{_n(place)} {_n(other.start)}V{_n(other.end)}")
                     shown = _shortened(text, 16)
                     half = len(shown) * _TEXT_WIDTH / 2
-                    inside = min(max(place, 2 + half), self.width - 4 - half)
+                    inside = min(max(place, 4 + half), self.width - 4 - half)
                     ticks["middle"].append(self._text(inside, other.start + 18, shown))
             if title := self._title(axis):
                 middle = (axis.start + axis.end) / 2
@@ -658,6 +661,8 @@ class Picture:
             gaps = [b - a for a, b in pairwise(numbers)]
             filled = 1 - float(self.layout.get("bargap", 0.3))
             room = abs(axis.place(min(gaps, default=1.0)) - axis.place(0.0)) * filled
+            if isinstance(given := trace.get("width"), int | float):  # in units of the axis, whatever the gaps
+                room = abs(axis.place(float(given)) - axis.place(0.0))
             width, shift = room, -room / 2
             if side_by_side:
                 width = room / len(bars)

@@ -16,6 +16,7 @@ from ccanalysis.views.data import (
     rules_count,
     rules_table,
 )
+from ccanalysis.views.drivers import change_waterfall, driver_table, drivers_note, gap_pareto
 from ccanalysis.views.found import comparisons, findings_note, to_do
 from ccanalysis.views.peers import comparison, funnel, small_multiples, worth_a_look
 from ccanalysis.views.people import actions_note, actions_table, activities_table
@@ -34,6 +35,7 @@ __all__ = [
     "actions_table",
     "activities_table",
     "cards",
+    "change_waterfall",
     "changes_note",
     "comparison",
     "comparisons",
@@ -41,8 +43,11 @@ __all__ = [
     "courses",
     "data_lead",
     "definitions_table",
+    "driver_table",
+    "drivers_note",
     "findings_note",
     "funnel",
+    "gap_pareto",
     "intake_table",
     "kpis_at",
     "lead",
