@@ -557,7 +557,8 @@ def test_small_charts_stand_in_name_order_on_one_scale_with_their_icons():
         ("d", []),
     ]
     layout = checked(figure.payload())["layout"]
-    assert len({tuple(layout[f"yaxis{end}"]["range"]) for end in ("", "2", "3", "4")}) == 1
+    for letter in "xy":
+        assert len({tuple(layout[f"{letter}axis{end}"]["range"]) for end in ("", "2", "3", "4")}) == 1
     assert figure.panels[1].alt.startswith("Answered of b from 2026-W44 to 2026-W46: between 10.0% and 12.0%")
     html = page_of(figure)
     heads = re.findall(r'<p class="ph">(\w)', html)

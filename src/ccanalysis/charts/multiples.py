@@ -126,7 +126,8 @@ def _place(
                 f"xaxis{end}": {
                     "type": "category",
                     "anchor": f"y{end}",
-                    "domain": [round(left + 0.02, 4), round(left + 1 / COLUMNS - 0.03, 4)],
+                    "domain": [round(left + 0.025, 4), round(left + 1 / COLUMNS - 0.05, 4)],
+                    "range": [-0.5, len(periods) - 0.5],
                     "tickvals": [periods[0], periods[-1]] if len(periods) > 1 else periods,
                     "tickangle": 0,
                 },
