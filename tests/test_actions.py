@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ccanalysis import views
 from ccanalysis.actions import COLUMNS, FEWEST_AFTER, FEWEST_BEFORE, judge, outcome
 from ccanalysis.kpis.components import KEYS, Components
 from ccanalysis.kpis.measures import from_catalogue
 from ccanalysis.kpis.register import Approval, Kpi, Target
 from ccanalysis.periods import Period
+from ccanalysis.results import Results
 from ccanalysis.verdicts import series
 
 NOW = Period.parse("2026-W46")
@@ -412,3 +415,61 @@ def test_fewer_weeks_than_are_needed_after_are_never_called_a_success():
             {"decided_on": begins - timedelta(days=7), "starts_on": begins - timedelta(days=1)},
         )
         assert row["outcome"] == "cannot_tell"
+
+
+# What reports show.
+
+
+def shown(*actions, units=None, **facts):
+    """Return results that hold judged actions, as an edition has them."""
+    register = register_of(*actions)
+    found = judge(register, line_of(units or centre_of(0.08)), [kpi_of()], NOW).assign(who="Planning")
+    return Results(Path("nowhere"), {"period": NOW.label, "centre": "Northgate"} | facts, {"actions": found})
+
+
+def test_the_table_says_what_who_when_which_kpi_the_hope_and_what_became_of_it():
+    """The latest decision first; what the register lacks stands with it."""
+    later = {"decided_on": NOW.start, "starts_on": NOW.end, "expected_effect": NAN, "state": "planned"}
+    table = views.actions_table(shown({}, later))
+    first, second = ([cell.text for cell in row] for row in table.rows)
+    assert [column.label for column in table.columns] == [
+        "Action",
+        "Who",
+        "When",
+        "KPI",
+        "Expected",
+        "What became of it",
+    ]
+    assert first == ["New rota", "Planning", "From 16 November 2026", "The KPI", "None written down", "Cannot tell yet"]
+    assert second == [
+        "New rota",
+        "Planning",
+        "From 21 September 2026",
+        "The KPI",
+        "5.0 percentage points higher",
+        "Worked",
+    ]
+    assert table.rows[0][-1].note == "It begins on 16 November 2026. No expected effect was written down."
+    assert table.rows[1][-1].note == "82.5%, where 74.9% was to be expected without it"
+    assert table.rows[1][2].note == "decided on 14 September 2026; running"
+
+
+def test_the_summary_is_in_sentences_and_leaves_out_what_was_dropped():
+    """One item per action: what it is, its outcome, and the evidence."""
+    note = views.actions_note(shown({}, {"state": "dropped"}))
+    (item,) = note.items
+    assert item.text == "New rota: worked."
+    assert item.detail.startswith("a: The KPI was 82.5% in the 8 weeks since 21 September 2026")
+    assert views.actions_note(shown({"state": "dropped"})).text == ["No action of the register is under way or done."]
+
+
+def test_a_success_with_nothing_to_compare_with_is_not_called_one():
+    """It moved as hoped."""
+    note = views.actions_note(shown({}, units=centre_of(0.08, others=2)))
+    assert note.items[0].text == "New rota: moved as hoped, with nothing to compare with."
+
+
+def test_without_a_register_that_is_said():
+    """Not an empty table."""
+    empty = Results(Path("nowhere"), {"period": NOW.label}, {"actions": pd.DataFrame()})
+    assert views.actions_table(empty).text == views.actions_note(empty).text == ["No register of actions was given."]

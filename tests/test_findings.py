@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ccanalysis import views
 from ccanalysis.findings import CLEAR, COLUMNS, FALSE_DISCOVERY, RELIABLE, changes, findings
 from ccanalysis.kpis.components import KEYS, Components
 from ccanalysis.kpis.measures import from_catalogue
 from ccanalysis.kpis.register import Approval, Kpi, Target
 from ccanalysis.periods import Period
+from ccanalysis.results import Results
 from ccanalysis.statistics import intervals
 from ccanalysis.verdicts import VERDICT_COLUMNS, judge, series
 
@@ -711,6 +714,18 @@ def test_what_closing_a_gap_is_worth_is_said_in_money_where_the_register_weighs_
     assert row["money"] == pytest.approx(money, rel=1e-6)
     plain = found_of(teams(*values), [replace(kpi, worth=None)], squares=squares).query("unit == 'a'").iloc[0]
     assert np.isnan(plain["money"])
+
+
+def test_the_report_says_both_what_a_gap_is_worth_in_contacts_and_in_money():
+    """In the centre's currency, and in contacts alone where no worth is given."""
+    for kpi, words in (
+        (kpi_of(worth=4.5), "Closing the gap is worth about 100 contacts, or €450, in the period. Look at the rota."),
+        (kpi_of(), "Closing the gap is worth about 100 contacts in the period. Look at the rota."),
+    ):
+        found = found_of(teams(700, 850), [kpi])
+        about = pd.DataFrame([{"kpi": "kpi", "unit_of_value": "share", "name": "The KPI", "better": "up"}])
+        results = Results(Path("nowhere"), {"currency": "EUR"}, {"findings": found, "kpis": about})
+        assert views.findings_note(results, "improve", empty="-").items[0].detail == words
 
 
 # Order.

@@ -91,7 +91,7 @@ def actions_note(results: Results) -> Note:
         return Note(kind="paragraph", text=_NONE)
     told = actions[actions["state"] != "dropped"].sort_values(_LATEST_FIRST, ascending=False)
     items = [
-        Item(text=f"{row['what']}: {_lower(text.OUTCOME_WORDS[row['outcome']])}.", detail=_told(results, row))
+        Item(text=f"{row['what']}: {_lower(text.outcome(row))}.", detail=_told(results, row))
         for _, row in told.iterrows()
     ]
     if not items:
