@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -76,11 +76,15 @@ def _parser() -> argparse.ArgumentParser:
         "  ccanalysis run --workspace examples/nhs111 --period 2016-03",
     )
     period(run)
-    run.add_argument("--jobs", type=int, default=0, metavar="N", help="reports made at once (default: one per core)")
+    run.add_argument(
+        "--jobs", type=_positive(int), default=0, metavar="N", help="reports made at once (default: one per core)"
+    )
     run.add_argument(
         "--engine", choices=("auto", "inprocess", "kernel"), default="auto", help="how notebooks are executed"
     )
-    run.add_argument("--deadline", type=float, default=300.0, metavar="S", help="seconds that one report may take")
+    run.add_argument(
+        "--deadline", type=_positive(float), default=300.0, metavar="S", help="seconds that one report may take"
+    )
 
     check = command(
         "check",
@@ -115,7 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE", help="a parameter")
     report.add_argument("--output", metavar="FILE", help="the page (default: NOTEBOOK.html here)")
     report.add_argument("--engine", choices=("auto", "inprocess", "kernel"), default="auto", help="how it is executed")
-    report.add_argument("--deadline", type=float, default=300.0, metavar="S", help="seconds that it may take")
+    report.add_argument(
+        "--deadline", type=_positive(float), default=300.0, metavar="S", help="seconds that it may take"
+    )
 
     sample = command(
         "sample",
@@ -133,6 +139,18 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
     lab.add_argument("--port", type=int, default=8888, metavar="N", help="the port to try first")
     return parser
+
+
+def _positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Read a number of the command line that must be above zero."""
+
+    def read(given: str) -> Any:
+        if kind(given) <= 0:
+            raise ValueError
+        return kind(given)
+
+    read.__name__ = "number above zero"  # argparse names it in its error
+    return read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -196,7 +214,8 @@ def warn_of_unapproved(workspace: Workspace, period: Period) -> None:
     for kpi in register.load(workspace.register_path, workspace.tables).kpis:
         if kpi.approval.state != "retired" and not kpi.approval.covers(period.start):
             problem = f"KPI {kpi.id!r} is not approved for {period.label} ({kpi.approval.state})"
-            _say(f"ccanalysis: {place('kpis.yml', line=kpi.line)}: {problem}. It is printed as experimental")
+            remedy = "It is printed as experimental; write who approved it, and from when, under 'approval'"
+            _say(f"ccanalysis: {place('kpis.yml', line=kpi.line)}: {problem}. {remedy}")
 
 
 def _write(frame: pd.DataFrame, columns: list[str], options: argparse.Namespace) -> None:
@@ -231,7 +250,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
     warn_of_unapproved(workspace, outcome.period)
     for line in outcome.lines():
         print(line)
-    return ExitCode.ALL_MADE if not outcome.failed else ExitCode.SOME_FAILED
+    return ExitCode.SOME_FAILED if outcome.failed or outcome.refused else ExitCode.ALL_MADE
 
 
 def _check(options: argparse.Namespace) -> ExitCode:
@@ -241,11 +260,9 @@ def _check(options: argparse.Namespace) -> ExitCode:
     rules = computed.expectations
     columns = ["rule", "table", "verdict", "severity", "outcome", "n", "n_failed", "reason", "remedy"]
     sys.stdout.write(export.FORMATS[options.format](rules, columns))
-    now = computed.ratings[computed.ratings["period"] == computed.period.label]
-    refused = now[(now["level"] == "centre") & now["rating"].isin(["not fit", "unknown"])]
-    for _, row in refused.iterrows():
+    for _, row in computed.refused.iterrows():
         _say(f"{row['kpi']}: {row['rating']}: {'; '.join(row['reasons'])}")
-    return ExitCode.SOME_FAILED if len(refused) else ExitCode.ALL_MADE
+    return ExitCode.SOME_FAILED if len(computed.refused) else ExitCode.ALL_MADE
 
 
 def _kpis(options: argparse.Namespace) -> ExitCode:
@@ -258,7 +275,8 @@ def _kpis(options: argparse.Namespace) -> ExitCode:
 def _findings(options: argparse.Namespace) -> ExitCode:
     from ccanalysis import export
 
-    _write(_compute(options).findings, export.FINDING_COLUMNS, options)
+    computed = _compute(options)
+    _write(export.with_verdicts(computed.findings, computed.verdicts), export.FINDING_COLUMNS, options)
     return ExitCode.ALL_MADE
 
 

@@ -27,24 +27,18 @@ VERDICT_COLUMNS = [
     "ci_low",
     "ci_high",
     "target",
-    "target_high",
     "tolerance",
     "status",
     "variation",
     "assurance",
     "data",
     "reasons",
+    "target_high",
 ]
 FINDING_COLUMNS = [
+    *VERDICT_COLUMNS,
     "tier",
     "kind",
-    "kpi",
-    "level",
-    "unit",
-    "period",
-    "status",
-    "value",
-    "target",
     "gap_shrunk",
     "impact",
     "q_value",
@@ -69,9 +63,18 @@ def safe_cell(text: str) -> str:
     return "'" + plain if begins.startswith(_STARTERS) else plain
 
 
+def with_verdicts(findings: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each finding the verdict that it rests on: both sides, interval, tolerance, course, data, reasons."""
+    keys = ["kpi", "level", "unit", "period"]
+    if findings.empty or verdicts.empty:
+        return findings.reindex(columns=FINDING_COLUMNS)
+    more = [name for name in VERDICT_COLUMNS if name not in findings]
+    return findings.merge(verdicts[[*keys, *more]], on=keys, how="left", validate="many_to_one")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list, np.ndarray)):
-        return "; ".join(str(item) for item in value)
+        return [str(item) for item in value]
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -80,10 +83,16 @@ def _plain(value: Any) -> Any:
 
 
 def rows(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
-    """Return a frame as plain records: lists joined, missing values None, whole numbers whole."""
+    """Return a frame as plain records: lists as lists, missing values None, no tolerance where there is no target."""
     if frame.empty:
         return []
+    if "tolerance" in columns:
+        frame = frame.assign(tolerance=frame["tolerance"].where(frame["target"].notna()))
     return [dict(zip(columns, map(_plain, values), strict=True)) for values in frame[columns].itertuples(index=False)]
+
+
+def _joined(value: Any) -> Any:
+    return "; ".join(value) if isinstance(value, list) else "" if value is None else value
 
 
 def to_csv(frame: pd.DataFrame, columns: list[str]) -> str:
@@ -92,7 +101,8 @@ def to_csv(frame: pd.DataFrame, columns: list[str]) -> str:
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
     writer.writerow(columns)
     for row in rows(frame, columns):
-        writer.writerow([safe_cell(v) if isinstance(v, str) else "" if v is None else v for v in row.values()])
+        joined = map(_joined, row.values())
+        writer.writerow([safe_cell(value) if isinstance(value, str) else value for value in joined])
     return out.getvalue()
 
 
@@ -122,7 +132,7 @@ def to_text(frame: pd.DataFrame, columns: list[str]) -> str:
 def _short(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else safe_cell(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else safe_cell(str(_joined(value)))
 
 
 FORMATS = {"text": to_text, "csv": to_csv, "json": to_json}

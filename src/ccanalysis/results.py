@@ -96,6 +96,12 @@ class Results:
         """The period that was judged."""
         return Period.parse(self.facts["period"])
 
+    @property
+    def refused(self) -> pd.DataFrame:
+        """The ratings of the centre's figures that the gate does not let be judged."""
+        now = self.ratings[self.ratings["period"] == self.facts["period"]]
+        return now[(now["level"] == "centre") & now["rating"].isin(["not fit", "unknown"])]
+
     def write(self, folder: Path, frames: dict[str, pd.DataFrame]) -> None:
         """Write frames and facts into a new folder; equal frames give equal bytes."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +196,9 @@ def compute(
     fingerprint = _fingerprint(workspace, staged, wanted)
     folder = workspace.cache_path / "results" / f"{wanted.label}-{fingerprint}"
     if folder.is_dir() and not fresh:
-        return Results.read(folder)
+        kept = Results.read(folder)
+        kept.facts["seconds"] = clock.rounded()
+        return kept
     kpis = [kpi for kpi in register_read.due(wanted.kind) if kpi.approval.state != "retired"]
     if not kpis:
         raise SettingsError(
@@ -203,7 +211,7 @@ def compute(
     facts |= {
         "fingerprint": fingerprint,
         "not_due": later,
-        "seconds": {name: round(seconds, 3) for name, seconds in clock.seconds.items()},
+        "seconds": clock.rounded(),
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
@@ -226,6 +234,9 @@ class _Clock:
         begin = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+    def rounded(self) -> dict[str, float]:
+        return {name: round(seconds, 3) for name, seconds in self.seconds.items()}
 
 
 def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period) -> str:

@@ -452,7 +452,22 @@ def _centre(section: _Section) -> Centre:
         opening=opening,
     )
     section.finish()
+    if centre.holidays:
+        _check_holidays(section, centre.holidays)
     return centre
+
+
+def _check_holidays(section: _Section, given: str) -> None:
+    """Refuse a nation or region that the calendars do not know."""
+    from holidays import list_supported_countries  # noqa: PLC0415  only where a centre names its calendar
+
+    known = list_supported_countries()
+    nation, dash, part = given.partition("-")
+    if nation not in known:
+        raise section.error("holidays", f"there is no calendar of {nation!r}", "Write a nation, as GB, or GB-ENG")
+    if dash and part not in known[nation]:
+        remedy = nearest(part, known[nation]) if known[nation] else f"It has no regions: write {nation}"
+        raise section.error("holidays", f"{nation} has no region {part!r}", remedy)
 
 
 def _opening(section: _Section) -> dict[str, Opening]:

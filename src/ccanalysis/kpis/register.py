@@ -270,13 +270,24 @@ def _read(path: Path) -> Any:
         raise RegisterError(problem, remedy="Keep one", place=place(path, line=line)) from None
     except (YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
+        line = mark.line + 1 if mark else _impossible_date(path)
         problem = (getattr(error, "problem", None) or str(error) or "it is not valid YAML").splitlines()[0]
         raise RegisterError(
             f"it cannot be read: {problem}",
             remedy="Compare it with the sample's register",
             place=place(path, line=line),
         ) from None
+
+
+def _impossible_date(path: Path) -> int | None:
+    """Return the line of a date that no calendar has, which the YAML reader names without its place."""
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        for found in re.findall(r"\b\d{4}-\d{2}-\d{2}\b", line):
+            try:
+                date.fromisoformat(found)
+            except ValueError:
+                return number
+    return None
 
 
 def _line(holder: Any, step: str | int) -> int | None:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, ParameterError
+from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, ExitCode, ParameterError
 from ccanalysis.reports.parameters import Scalar, check_parameters
 from ccanalysis.reports.worker import ENVIRONMENT, KERNEL_PID, PAGE
 
@@ -75,6 +75,7 @@ class Outcome:
         job: The report.
         ok: Whether its page was made.
         error: Why not, in one line without personal data.
+        exit_code: What a command ends with that makes this report alone.
         seconds: How long it took.
         statuses: How many KPI cards of the page have which status.
     """
@@ -82,6 +83,7 @@ class Outcome:
     job: Job
     ok: bool
     error: str = ""
+    exit_code: ExitCode = ExitCode.SOME_FAILED
     seconds: float = 0.0
     statuses: Mapping[str, int] = field(default_factory=dict)
 
@@ -172,7 +174,8 @@ def _outcome(job: Job, future: Future[dict[str, Any]]) -> Outcome:
     except Exception as error:
         return Outcome(job=job, ok=False, error=f"the executor failed: {type(error).__name__}")
     if not answer["ok"]:
-        return Outcome(job=job, ok=False, error=answer["error"], seconds=answer["seconds"])
+        code = ExitCode(answer.get("exit_code", ExitCode.SOME_FAILED))
+        return Outcome(job=job, ok=False, error=answer["error"], exit_code=code, seconds=answer["seconds"])
     try:
         _write(job.output, answer["html"])
     except OSError as error:

@@ -39,13 +39,15 @@ class Run:
         folder: Where the reports are.
         period: The period that was reported on.
         outcomes: One per report.
-        seconds: How long each stage took.
+        seconds: How long each stage of this run took; a stage whose results were at hand is not among them.
+        refused: The KPIs of the centre that the gate does not let be judged, each with its reasons.
     """
 
     folder: Path
     period: Period
     outcomes: list[Outcome]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[Outcome]:
@@ -54,12 +56,15 @@ class Run:
 
     def lines(self) -> list[str]:
         """Say where the reports are, what failed, and how long each stage took."""
-        made = len(self.outcomes) - len(self.failed)
-        lines = [
-            f"{text.count(made, 'report')} in {_shown(self.folder)}, begin with {_shown(self.folder / 'index.html')}"
-        ]
+        made, where = len(self.outcomes) - len(self.failed), _shown(self.folder)
+        lines = [f"{text.count(made, 'report')} in {where}, begin with {where}/index.html"]
+        if not made:
+            lines = [f"no report was made; what was in {where} is untouched"]
         lines += [f"not made: {outcome.job.title}: {outcome.error}" for outcome in self.failed]
-        lines.append("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items()))
+        lines += [f"not judged: {refused}" for refused in self.refused]
+        seconds = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
+        at_hand = "" if set(results.STAGES) <= set(self.seconds) else " (the rest was at hand from an earlier run)"
+        lines.append(f"seconds: {seconds}{at_hand}")
         return lines
 
 
@@ -107,17 +112,20 @@ def run(
         computed = results.compute(workspace, period, progress=say, detail=detail)
         begin = time.perf_counter()
         target = workspace.reports_path / computed.period.label
+        check_target(target)
         with tempfile.TemporaryDirectory(prefix="ccanalysis-run-") as scratch:
             built = Path(scratch) / "built"
             planned = _plan(workspace, computed, Path(scratch))
             for job, _ in planned:
                 (built / job.output.relative_to(built)).parent.mkdir(parents=True, exist_ok=True)
             outcomes = _execute([job for job, _ in planned], jobs, engine, deadline_s, say, bar=bar)
-            _finish(workspace, computed, built, target, planned, outcomes)
+            if any(outcome.ok for outcome in outcomes):
+                _finish(workspace, computed, built, target, planned, outcomes)
     stages = computed.facts["seconds"]
     seconds = {name: stages[name] for name in results.STAGES if name in stages}
     seconds["reports"] = time.perf_counter() - begin
-    return Run(target, computed.period, outcomes, seconds)
+    refused = [f"{row['kpi']}: {row['rating']}: {'; '.join(row['reasons'])}" for _, row in computed.refused.iterrows()]
+    return Run(target, computed.period, outcomes, seconds, refused)
 
 
 def notebook_path(workspace: Workspace, name: str) -> Path:
@@ -201,7 +209,9 @@ def _finish(
         path = job.output.relative_to(built).as_posix()
         kept = not outcome.ok and (target / path).is_file()
         if kept:
-            shutil.copyfile(target / path, job.output)
+            for file in (target / path).parent.iterdir():  # the page, and the tables that belong to it
+                if not (copy := job.output.parent / file.name).exists():
+                    shutil.copyfile(file, copy)
             title = f"{job.title}: the page is of an earlier run"
             entries.append(Entry(title=title, audience=job.audience, href=path, headline=""))
         headline = _headline(computed, reader) if outcome.ok else ""
@@ -253,9 +263,8 @@ def _tables(computed: Results, reader: Reader, folder: Path) -> None:
     (folder / "verdicts.csv").write_text(
         export.to_csv(frames["verdicts"], export.VERDICT_COLUMNS), encoding="utf-8", newline=""
     )
-    (folder / "findings.csv").write_text(
-        export.to_csv(frames["findings"], export.FINDING_COLUMNS), encoding="utf-8", newline=""
-    )
+    found = export.with_verdicts(frames["findings"], frames["verdicts"])
+    (folder / "findings.csv").write_text(export.to_csv(found, export.FINDING_COLUMNS), encoding="utf-8", newline="")
 
 
 def _headline(computed: Results, reader: Reader) -> str:
@@ -318,7 +327,9 @@ def one(
     )
     outcome = execute([job], engine=engine, deadline_s=deadline_s, preload=_PRELOAD)[0]
     if not outcome.ok:
-        raise ReportError(outcome.error, place=path.name)
+        error = ReportError(outcome.error, place=path.name)
+        error.exit_code = outcome.exit_code
+        raise error
     return page
 
 

@@ -58,7 +58,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         page = build(notebook, **request["page"])
         (Path(request["scratch"]) / PAGE).write_text(page.html, encoding="utf-8")
     except CcanalysisError as error:
-        return {"ok": False, "error": _line(str(error))}
+        return {"ok": False, "error": _line(str(error)), "exit_code": int(error.exit_code)}
     except MemoryError:
         return {"ok": False, "error": "it needed more memory than a report may use"}
     except Exception as error:
@@ -122,7 +122,9 @@ def _failed(notebook: NotebookNode, error: Any) -> ReportError:
     if name == "SystemExit":
         return ReportError("it ended before its last cell", place=where, remedy="Take exit() out of it")
     if name in _SAFE_NAMES:  # our own errors name places and counts, never values
-        return ReportError(f"it stopped with {name}: {error.evalue}", place=where)
+        stopped = ReportError(str(error.evalue), place=where)
+        stopped.exit_code = getattr(errors, name).exit_code
+        return stopped
     return ReportError(
         f"it stopped with {name}", place=where, remedy="Run the notebook in JupyterLab to see the whole error"
     )
