@@ -5,20 +5,29 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccanalysis import drivers
-from ccanalysis.kpis.components import PART_KEYS
+from ccanalysis import charts, drivers, views
+from ccanalysis.contracts import TABLES
+from ccanalysis.display import COLOURS
+from ccanalysis.editions import FEWEST_BEHIND, SMALLEST_SHOWN, Reader, cut
+from ccanalysis.errors import StatisticsError
+from ccanalysis.kpis.components import DIMENSIONS, PART_KEYS, components, dimensions, parts
 from ccanalysis.kpis.measures import from_catalogue
 from ccanalysis.kpis.register import Approval, Kpi, Target
 from ccanalysis.periods import Period
+from ccanalysis.reports.figures import checked
+from ccanalysis.reports.picture import _mark, still
+from ccanalysis.results import FRAMES, Results
 
 NOW = Period.parse("2026-W46")
 BEFORE = NOW.shift(-1)
@@ -324,9 +333,9 @@ def test_nothing_is_counted_from_a_period_that_is_not_fit(line):
 def simulated(draw, measure, probability, week):
     """Draw two weeks of a centre in which no dimension tells anything: parts differ by chance alone."""
     frames = []
-    for dimension, parts in {"site": 2, "team": 6, "queue": 3, "channel": 3, "reason": 8, "hour": 12}.items():
+    for dimension, how_many in {"site": 2, "team": 6, "queue": 3, "channel": 3, "reason": 8, "hour": 12}.items():
         cells, squares = {}, {}
-        for number, share in enumerate(draw.dirichlet(np.full(parts, 5.0))):
+        for number, share in enumerate(draw.dirichlet(np.full(how_many, 5.0))):
             numbers = []
             for period in (NOW, BEFORE):
                 n = int(draw.poisson(1800 * share))
@@ -363,3 +372,473 @@ def test_in_two_hundred_weeks_of_noise_hardly_one_in_twenty_names_a_driver(measu
     assert frame["unit"].nunique() == 200 and not frame["peers"].any()
     alarms = frame.groupby("unit")[["gap_driver", "change_driver", "mix_driver"]].any().any(axis=1)
     assert alarms.sum() <= 10
+
+
+# From rows to parts.
+
+TYPES = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "instant": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+}
+
+
+def table_of(path, name, rows):
+    """Write rows of a contract table; what a row does not name is missing."""
+    columns = TABLES[name].columns
+    pq.write_table(
+        pa.table({c.name: pa.array([row.get(c.name) for row in rows], TYPES[c.type]) for c in columns}), path
+    )
+    return path
+
+
+def contacts_of(seed, size=400):
+    """Draw contacts of two weeks in which every dimension has gaps."""
+    draw = np.random.default_rng(seed)
+
+    def some(*values):
+        return None if draw.random() < 0.1 else values[int(draw.integers(len(values)))]
+
+    rows = []
+    for number in range(size):
+        day = BEFORE.start + timedelta(days=int(draw.integers(14)))
+        rows.append(
+            {
+                "contact_id": str(number),
+                "offered_at": datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+                "local_date": day,
+                "local_hour": some(8, 9, 13),
+                "channel": some("voice", "chat") or "voice",
+                "outcome": some("answered", "answered", "abandoned") or "answered",
+                **{"queue": some("Billing", "Technical"), "reason": some("Bill", "Fault", "other")},
+                **{"site": some("Leeds", "Cardiff"), "team": some("Aire", "Taff"), "agent_id": some(*"abcdef")},
+                "wait_s": int(draw.integers(0, 90)),
+                "talk_s": some(60, 200, 700),
+            }
+        )
+    return rows
+
+
+@pytest.mark.parametrize("measure", ["answer_rate", "aht", "complaints_per_1000"])
+def test_the_parts_of_every_dimension_add_up_to_the_figure_that_is_judged(tmp_path, measure):
+    """Rows without a queue, events in a team that handled nothing: counted once in each dimension, and no row lost."""
+    rows = contacts_of(3)
+    tables = {"contacts": table_of(tmp_path / "contacts.parquet", "contacts", rows)}
+    lodged = [
+        {
+            "complaint_id": str(number),
+            "received_at": datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+            "local_date": day,
+            **{"site": site, "team": team, "channel": "email"},
+        }
+        for number, (day, site, team) in enumerate(
+            [(NOW.start, "Leeds", "Aire"), (NOW.start, None, "Swale"), (BEFORE.start, "Leeds", None)]
+        )
+    ]
+    tables["complaints"] = table_of(tmp_path / "complaints.parquet", "complaints", lodged)
+    kpi = kpi_of(from_catalogue(measure, {}), levels=("centre", "site", "team"))
+    asked = {"kind": "week", "since": BEFORE, "until": NOW, "contract": TABLES}
+    found = parts(tables, [kpi], **asked)
+    whole = components(tables, [kpi], **asked).sums
+    across = ["site", "team"] if measure == "complaints_per_1000" else list(DIMENSIONS)
+    within = [name for name in across if name not in ("site", "team")]
+    assert set(found.loc[found["level"] == "centre", "dimension"]) == set(across)
+    assert set(found.loc[found["level"] == "team", "dimension"]) == set(within)
+    sides = ["numerator", "denominator", "n", "squares"]
+    for row in whole[whole["level"].isin(["centre", "team"])].to_dict("records"):
+        own = found[(found["level"] == row["level"]) & (found["unit"] == row["unit"])]
+        own = own[own["period"] == row["period"]]
+        for _, rows_of in own.groupby("dimension"):
+            assert rows_of[sides].sum().to_dict() == {side: row[side] for side in sides}
+    if measure == "complaints_per_1000":
+        orphan = found[(found["part"] == "Swale")]
+        assert orphan[["numerator", "denominator"]].to_numpy().tolist() == [[1, 0]]
+    else:
+        assert {"not recorded"} < set(found.loc[found["dimension"] == "queue", "part"])
+        assert set(found.loc[found["dimension"] == "hour", "part"]) == {"08:00", "09:00", "13:00", "not recorded"}
+        assert "unassigned" in set(found.loc[found["dimension"] == "team", "part"])
+
+
+def test_people_are_counted_and_never_named(tmp_path):
+    """How many agents stand behind a part is known; no dimension is a person."""
+    rows = contacts_of(5)
+    tables = {"contacts": table_of(tmp_path / "contacts.parquet", "contacts", rows)}
+    asked = {"kind": "week", "since": BEFORE, "until": NOW, "contract": TABLES}
+    found = parts(tables, [kpi_of()], **asked)
+    one = found[(found["level"] == "team") & (found["unit"] == "Aire") & (found["part"] == "Billing")]
+    for row in one.to_dict("records"):
+        end = NOW.end if row["period"] == NOW.start else NOW.start
+        mine = [
+            contact["agent_id"]
+            for contact in rows
+            if (contact["team"], contact["queue"]) == ("Aire", "Billing")
+            and row["period"] <= contact["local_date"] < end
+            and contact["outcome"] in ("answered", "abandoned")
+        ]
+        assert row["people"] == len(set(mine) - {None})
+    assert set(found["part"]) & set("abcdef") == set()
+
+
+@pytest.mark.parametrize(
+    ("measure", "levels", "dimensions_of"),
+    [
+        ("answer_time_percentile", ("centre", "team"), set()),
+        ("answer_rate", ("centre",), {"queue", "channel", "reason", "hour"}),
+        ("answer_rate", ("centre", "team"), {"team", "queue", "channel", "reason", "hour"}),
+        ("complaints_per_1000", ("centre", "team"), {"team"}),
+        ("qa_score", ("centre", "team"), {"team", "channel"}),
+    ],
+)
+def test_what_a_figure_is_taken_apart_by(measure, levels, dimensions_of):
+    """No percentile; teams only where they are judged; a complaint's own channel and hour are not the contact's."""
+    kpi = kpi_of(from_catalogue(measure, {}), levels=levels)
+    assert set(dimensions(kpi, TABLES)) == dimensions_of
+
+
+# Slices.
+
+
+def centre_with_drivers(teams=("Aire", "Calder", "Ely", "Taff"), small=5):
+    """Return results of a centre in which one queue of each team is small, and one team falls short in one queue."""
+    frames = []
+    for number, team in enumerate(teams):
+        cells = {
+            "Billing": (400, 500, 400, 500),
+            "Technical": (300 if number == 0 else 400, 500, 400, 500),
+            "Account": (90, 100, 80, 100),
+            "Rare": (small - 1, small, 3, 4),
+        }
+        one = parts_of(cells, unit=("team", team))
+        one["people"] = 6
+        frames += [
+            one,
+            one.assign(dimension="hour"),
+            one.assign(level="centre", unit="centre", part=team, dimension="team"),
+        ]
+    found = pd.concat(frames, ignore_index=True)
+    found = found.groupby(PART_KEYS, as_index=False).sum()
+    kpi = kpi_of()
+    judged = judged_of(found[found["level"] == "team"], kpi)
+    whole = judged_of(found[found["level"] == "centre"], kpi)
+    judged = pd.concat([judged, whole], ignore_index=True).assign(
+        name="The KPI", unit_of_value="share", ci_low=NAN, ci_high=NAN, tolerance=0.0, period=NOW.label,
+        experimental=False, data="fit", variation="common_cause", reasons=[()] * (len(teams) + 1),
+    )  # fmt: skip
+    frame = drivers.drivers(found, judged, line_of(judged), [kpi], NOW)
+    given = {name: pd.DataFrame() for name in FRAMES}
+    given |= {
+        "drivers": frame,
+        "verdicts": judged,
+        "kpis": pd.DataFrame([{"kpi": "kpi", "name": "The KPI", "unit_of_value": "share", "better": "up"}]),
+        "people": pd.DataFrame(
+            {"agent_id": ["1"], "agent_name": ["A"], "team": [teams[0]], "line_manager": ["Ann"], "site": ["Leeds"]}
+        ),
+    }
+    facts = {"period": NOW.label, "centre": "Northgate", "unit_names": {}, "notes": []}
+    return Results(Path("nowhere"), facts, given)
+
+
+def test_a_team_sees_its_own_parts_alone_and_none_of_few_cases():
+    """The small queue stands with others as "other", and what is shown still adds up to the team's figure."""
+    results = centre_with_drivers()
+    whole = results.drivers.query("level == 'team' and unit == 'Aire'")
+    seen = cut(results, Reader("team", "Aire"))["drivers"]
+    assert set(zip(seen["level"], seen["unit"], strict=True)) == {("team", "Aire")}
+    assert len(set(seen["dimension"])) == 1
+    assert set(seen["part"]) == {"Billing", "Technical", "other"}
+    assert (seen[["n", "n_before"]] >= SMALLEST_SHOWN).all(axis=None)
+    for column in ("gap", "change", "numerator", "n"):
+        assert seen[column].sum() == pytest.approx(whole.query("dimension == 'queue'")[column].sum())
+    assert named(seen) == ["Technical"]
+
+
+def test_the_figures_of_other_teams_are_in_no_column_of_a_slice():
+    """Neither part by part, nor as a sum behind which fewer than three teams stand."""
+    for teams, told in ((("Aire", "Calder", "Ely"), False), (("Aire", "Calder", "Ely", "Taff"), True)):
+        results = centre_with_drivers(teams)
+        for reader in (Reader("team", "Aire"), Reader("line_manager", "Ann")):
+            seen = cut(results, reader)["drivers"]
+            assert set(seen["unit"]) == {"Aire"}
+            single = [
+                column
+                for column in seen
+                if column.endswith("_others") and not column.startswith(("total", "mix_total", "rate_total"))
+            ]
+            assert len(single) > 5 and seen[single].isna().all(axis=None)
+            assert seen[["total_others", "mix_total_others", "rate_total_others"]].notna().all(axis=None) == told
+            if not told:
+                assert not seen[["apart", "others_driver", "others_mix_driver", "others_rate_driver"]].any(axis=None)
+
+
+def test_a_part_that_one_or_two_people_handled_is_not_shown_to_their_team():
+    """Five hundred calls of one person are that person's figure."""
+    results = centre_with_drivers()
+    frame = results.drivers.copy()
+    frame.loc[frame["part"] == "Technical", ["people", "people_before"]] = FEWEST_BEHIND - 1
+    results._frames["drivers"] = frame
+    assert "Technical" not in set(cut(results, Reader("team", "Aire"))["drivers"]["part"])
+    assert "Technical" in set(cut(results, Reader("line_manager", "Ann"))["drivers"]["part"])
+
+
+def test_a_figure_of_few_cases_is_not_taken_apart_for_its_team():
+    """There would be nothing to merge it with."""
+    cells = {"a": (2, 3, 200, 300), "b": (1, 4, 200, 300)}
+    frame = driven(parts_of(cells, unit=("team", "Aire")))
+    assert len(frame) == 2
+    assert drivers.gathered(frame, smallest=SMALLEST_SHOWN, fewest=FEWEST_BEHIND).empty
+
+
+def test_the_centre_sees_its_teams_and_their_parts():
+    """Who answers for all of them."""
+    for audience in ("centre", "analyst"):
+        seen = cut(centre_with_drivers(), Reader(audience))["drivers"]
+        assert set(seen["level"]) == {"centre", "team"}
+        assert "Rare" in set(seen["part"])
+
+
+# Words and pictures.
+
+
+def told_of(
+    cells,
+    *,
+    kpi=None,
+    dimension="queue",
+    target=0.8,
+    high=NAN,
+    status="missed_real",
+    squares=None,
+    unit=("centre", "centre"),
+):
+    """Return the parts of a figure and its verdict, as sentences take them."""
+    kpi = kpi or kpi_of()
+    found = parts_of(cells, dimension=dimension, squares=squares, unit=unit)
+    frame = driven(found, kpi, target=target, high=high, status=status)
+    first = frame.iloc[0]
+    verdict = {
+        "kpi": "kpi", "name": "Calls answered", "level": unit[0], "unit": unit[1], "value": first["total"],
+        "n": frame["n"].sum(), "ci_low": NAN, "ci_high": NAN, "target": target, "target_high": high,
+        "better": kpi.better, "unit_of_value": kpi.measure.unit, "status": status, "variation": "not_enough_data",
+    }  # fmt: skip
+    return frame, verdict
+
+
+WEEK = {"period": "week 46 of 2026", "who": "The centre"}
+
+
+def test_a_gap_is_told_with_value_n_target_period_and_the_parts_that_make_it():
+    """What is said adds up as printed: 9.4 less 2.7 are 6.7."""
+    sentence = drivers.gap_sentence(
+        *told_of({"a": (420, 500, 0, 0), "b": (420, 500, 0, 0), "c": (260, 500, 0, 0)}), **WEEK
+    )
+    assert sentence == (
+        "The centre: Calls answered was 73.3% in week 46 of 2026 (n 1,500), with a target of at least 80.0%, 6.7 "
+        "percentage points away; by queue, c (52.0%, n 500, likely between 47.6% and 56.3%) accounts for 9.4 "
+        "percentage points of that, while the other 2 queues make up for 2.7 percentage points."
+    )
+
+
+def test_that_nobody_explains_it_is_an_answer():
+    """Every queue misses, and none for itself."""
+    same = dict.fromkeys("abc", (350, 500, 350, 500))
+    assert drivers.gap_sentence(*told_of(same), **WEEK) == (
+        "The centre: Calls answered was 70.0% in week 46 of 2026 (n 1,500), with a target of at least 80.0%, 10.0 "
+        "percentage points away; no single queue explains the gap: as far as can be told, all miss it alike."
+    )
+    unknown = {"a": (420, 500, 0, 0), "b": (420, 500, 0, 0), "not recorded": (0, 150, 0, 0)}
+    assert drivers.gap_sentence(*told_of(unknown), **WEEK).endswith(
+        "; by queue it cannot be told, as the rows without one are many or of their own kind."
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "end"),
+    [
+        pytest.param(
+            {"a": (450, 500, 450, 500), "b": (450, 500, 450, 500), "c": (250, 500, 400, 500)},
+            ", after 86.7% in week 45 of 2026 (n 1,500), a fall of 10.0 percentage points; by queue, c (from 80.0%, n "
+            "500, to 50.0%, n 500, likely between 45.6% and 54.4%) accounts for 10.0 percentage points of that.",
+            id="one_queue_fell",
+        ),
+        pytest.param(
+            {"a": (900, 1000, 1800, 2000), "b": (1000, 2000, 500, 1000)},
+            ", after 76.7% in week 45 of 2026 (n 3,000), a fall of 13.3 percentage points; by queue, another mix of "
+            "queues accounts for 13.3 percentage points of that.",
+            id="more_of_the_hard_work",
+        ),
+        pytest.param(
+            dict.fromkeys("ab", (300, 500, 450, 500)),
+            ", after 90.0% in week 45 of 2026 (n 1,000); no single queue explains the fall of 30.0 percentage points: "
+            "as far as can be told, all moved alike.",
+            id="all_fell_alike",
+        ),
+        pytest.param(
+            {"a": (395, 500, 400, 500), "b": (400, 500, 400, 500)},
+            ", after 80.0% in week 45 of 2026 (n 1,000); the change of 0.5 percentage points could be chance, so there "
+            "is nothing to explain.",
+            id="could_be_chance",
+        ),
+        pytest.param(
+            {"a": (395, 500, None, None), "b": (400, 500, None, None)},
+            "; there is nothing before it to count a change from.",
+            id="nothing_before",
+        ),
+    ],
+)
+def test_a_change_is_told_with_what_made_it(cells, end):
+    """By mix, by a part, by all alike, by chance, or by nothing that is known."""
+    sentence = drivers.change_sentence(*told_of(cells), before="week 45 of 2026", **WEEK)
+    assert sentence.endswith(end)
+    assert sentence.startswith("The centre: Calls answered was ")
+
+
+USUAL = {"easy": (540, 600, 0, 0), "hard": (240, 400, 0, 0)}
+
+
+def others_of(own, others):
+    """Return the parts of team Aire and its verdict, beside four teams that are alike."""
+    every = [parts_of(own, unit=("team", "Aire"))]
+    every += [parts_of(others, unit=("team", team)) for team in ("Calder", "Ely", "Taff", "Wharfe")]
+    found = pd.concat(every, ignore_index=True)
+    kpi = kpi_of()
+    judged = judged_of(found, kpi)
+    frame = drivers.drivers(found, judged, line_of(judged), [kpi], NOW)
+    frame = frame[frame["unit"] == "Aire"]
+    verdict = judged[judged["unit"] == "Aire"].iloc[0].to_dict()
+    return frame, verdict | {"name": "Calls answered", "unit_of_value": "share", "ci_low": NAN, "ci_high": NAN}
+
+
+def test_a_team_is_not_blamed_for_its_mix():
+    """It does each queue as well as the others, and is given more of the hard one."""
+    frame, verdict = others_of({"easy": (180, 200, 0, 0), "hard": (480, 800, 0, 0)}, USUAL)
+    sentence = drivers.others_sentence(frame, verdict, period="week 46 of 2026", who="Aire")
+    assert sentence == (
+        "Aire: Calls answered was 66.0% in week 46 of 2026 (n 1,000), with a target of at least 80.0%; in the other "
+        "teams it was 78.0%: its mix of work by queue lowers it by 12.0 percentage points, and how it does within each "
+        "queue lowers it by 0.0 percentage points, which could be chance."
+    )
+
+
+def test_what_a_team_does_otherwise_is_named_where_it_does_it():
+    """One queue of it is worse than the same queue elsewhere."""
+    frame, verdict = others_of({"easy": (540, 600, 0, 0), "hard": (100, 400, 0, 0)}, USUAL)
+    sentence = drivers.others_sentence(frame, verdict, period="week 46 of 2026", who="Aire")
+    assert sentence.endswith("and how it does within each queue, hard above all, lowers it by 14.0 percentage points.")
+    same, verdict = others_of(USUAL, USUAL)
+    assert drivers.others_sentence(same, verdict, period="week 46 of 2026", who="Aire") == ""
+
+
+@given(values=st.lists(st.floats(-1000, 1000), min_size=1, max_size=20), digits=st.integers(0, 3))
+def test_what_is_printed_adds_up(values, digits):
+    """Rounded parts add up to the rounded whole, and none is off by more than one last digit."""
+    rounded = drivers.exactly(values, sum(values), digits)
+    assert round(sum(rounded), digits) == pytest.approx(round(sum(values), digits), abs=10**-digits / 2)
+    assert all(abs(a - b) <= 10**-digits * 1.001 for a, b in zip(rounded, values, strict=True))
+
+
+def test_parts_of_another_whole_are_refused():
+    """Nothing is pressed into adding up."""
+    with pytest.raises(StatisticsError, match="the parts do not add up to the whole"):
+        drivers.exactly([1.0, 2.0], 30.0, 1)
+
+
+ABOUT = {"name": "Calls answered", "unit_of_value": "share", "better": "up"}
+TEN = {f"q{number}": (200 + 25 * number, 500, 260 + 12 * number, 500) for number in range(10)}
+
+
+def test_the_waterfall_goes_from_the_figure_before_to_the_figure_now():
+    """Each step begins where the last one ended; the parts that are not shown stand together."""
+    frame, _ = told_of(TEN)
+    steps = drivers.steps(frame, "share", most=4)
+    assert steps["part"].tolist() == ["before", "mix", "q0", "q9", "q1", "q8", "all others", "now"]
+    assert steps["begin"].tolist()[1:-1] == pytest.approx(steps["end"].tolist()[:-2])
+    assert steps["end"].iloc[-2] == pytest.approx(steps["end"].iloc[-1]) == frame["total"].iloc[0]
+    assert steps["end"].iloc[0] == frame["total_before"].iloc[0]
+    assert steps["printed"].sum() == pytest.approx(100 * frame["change"].sum(), abs=0.011)
+
+
+def test_the_running_total_of_the_pareto_ends_at_the_gap():
+    """The largest first, the rest together, and last what makes up for some of it."""
+    answered = {"a": 100, "b": 450, "c": 250, "d": 350, "e": 375, "f": 300}
+    frame, _ = told_of({part: (above, 500, 0, 0) for part, above in answered.items()})
+    parts_in_order = drivers.vital_few(frame, "share", most=3)
+    assert parts_in_order["part"].tolist() == ["a", "c", "f", "all others", "better than the target"]
+    assert parts_in_order["running"].iloc[-1] == pytest.approx(-frame["gap"].sum())
+    assert parts_in_order["printed"].sum() == pytest.approx(-100 * frame["gap"].sum(), abs=0.006)
+    assert parts_in_order["share"].iloc[-1] == 1
+    assert parts_in_order.loc[parts_in_order["driver"], "part"].tolist() == ["a", "c"]
+
+
+def pictures():
+    """Return both charts of one figure."""
+    frame, _ = told_of(TEN)
+    names = {"title": "What changed", "dimension": "queue", "word": "queue"}
+    return (
+        charts.change_waterfall_chart(drivers.steps(frame, "share"), ABOUT, before="2026-W45", now="2026-W46", **names),
+        charts.gap_pareto_chart(drivers.vital_few(frame, "share"), ABOUT, **names),
+    )
+
+
+def test_every_meaning_of_the_charts_has_a_shape_beside_its_colour():
+    """Arrows right and left for what raises and lowers the figure, diamonds for what is more than chance."""
+    waterfall, pareto = pictures()
+    marks = [trace for trace in waterfall.figure.data if trace.type == "scatter" and trace.mode == "markers"]
+    assert {trace.name: trace.marker.symbol for trace in marks} == {
+        "raises it: better": "triangle-right",
+        "lowers it: worse": "triangle-left",
+        "whole figure": "diamond",
+    }
+    colours = {trace.marker.color for trace in pareto.figure.data if trace.type == "bar"}
+    known = {light for light, _ in COLOURS.values()}
+    assert colours <= known
+    marks = [trace for trace in pareto.figure.data if trace.type == "scatter" and trace.mode == "markers"]
+    assert [trace.marker.symbol for trace in marks] == ["diamond"]
+
+
+def test_the_charts_are_drawn_as_still_pictures_too_and_tell_their_numbers():
+    """What plotly draws, paper shows; and who sees neither reads them."""
+    for shown in pictures():
+        picture = still(checked(shown.payload()))
+        assert picture is not None and 'd="M' in picture
+        assert "q0" in shown.alt and "q0" in shown.plain()
+        assert len(shown.data.rows) >= 8
+
+
+@pytest.mark.parametrize("direction", [("triangle-right", 1), ("triangle-left", -1)])
+def test_an_arrow_of_the_still_picture_points_the_way_of_its_name(direction):
+    """Its tip lies beyond its place, on its own side."""
+    symbol, side = direction
+    tip = float(_mark(symbol, 100, 50, 10)[1:].split()[0])
+    assert (tip - 100) * side > 0
+
+
+# The reports.
+
+
+def test_the_note_names_the_parts_of_the_largest_miss_and_the_largest_change():
+    """One sentence each, in the words of the edition."""
+    results = centre_with_drivers()
+    results.facts |= {"audience": "centre", "unit": ""}
+    note = views.drivers_note(results)
+    assert len(note.items) == 2
+    assert "by team, Aire (" in note.items[0].text
+    assert note.items[1].text == (
+        "No figure changed since the period before by more than chance, so there is no change to explain."
+    )
+    for shown in (views.gap_pareto(results), views.change_waterfall(results), views.driver_table(results)):
+        assert "Aire" in shown.plain()
+    table = views.driver_table(results)
+    assert table.rows[-1][0].text == "All together"
+
+
+def test_a_report_without_parts_says_so():
+    """Interval counts of the centre alone: nothing can be taken apart, and nothing breaks."""
+    results = centre_with_drivers()
+    results.facts |= {"audience": "centre", "unit": ""}
+    results._frames["drivers"] = pd.DataFrame()
+    assert views.drivers_note(results).items[0].text.endswith("it has no parts that would add up to it.")
+    for shown in (views.gap_pareto(results), views.change_waterfall(results), views.driver_table(results)):
+        assert shown.plain() != ""

@@ -393,3 +393,49 @@ def test_the_collapse_that_nobody_acts_on_is_said(results):
     found = results.findings
     alone = found[(found["kind"] == "not_acted_on") & (found["kpi"] == "service_level")]
     assert alone["unit"].tolist() == ["Rhymney"]
+
+
+def drivers_of(results, kpi, unit, dimension):
+    """Return the parts of a figure by one dimension, by their names."""
+    frame = results.drivers
+    own = frame[(frame["kpi"] == kpi) & (frame["unit"] == unit) & (frame["dimension"] == dimension)]
+    assert len(own) > 1
+    return own.set_index("part")
+
+
+def test_the_parts_of_every_figure_add_up_to_its_gap_and_its_change(results):
+    """Of every KPI, the centre and every team, by every dimension: to the values that the verdicts have."""
+    frame = results.drivers
+    whole = results.verdicts.set_index(["kpi", "level", "unit"])
+    groups = frame.groupby(["kpi", "level", "unit", "dimension"])
+    assert len(groups) > 150
+    for (kpi, level, unit, _), own in groups:
+        row = whole.loc[kpi, level, unit]
+        size = max(abs(row["value"]), 1.0) * 1e-9
+        assert own["gap"].sum(skipna=False) == pytest.approx(row["value"] - own["bound"].iloc[0], abs=size, nan_ok=True)
+        if own["total_before"].notna().all():
+            assert own["change"].sum() == pytest.approx(row["value"] - row["previous"], abs=size)
+    assert not set(results.verdicts.query("status == 'not_judged' and level == 'centre'")["kpi"]) & set(
+        frame.query("level == 'centre'")["kpi"]
+    )
+
+
+def test_the_planted_teams_and_queues_are_named_as_drivers_and_by_the_right_half(results):
+    """Ely and Rhymney make the centre miss; Aire is slow in one queue; Rhymney is given more of the slow queue."""
+    teams = drivers_of(results, "service_level", "centre", "team")
+    assert set(teams.index[teams["gap_driver"]]) == {"Ely", "Rhymney"}
+    aire = drivers_of(results, "aht_voice", "Aire", "queue")
+    assert aire.index[aire["others_driver"]].tolist() == ["Technical"]
+    assert aire["others_rate_driver"].all() and not aire["others_mix_driver"].any()
+    rhymney = drivers_of(results, "aht_voice", "Rhymney", "queue")
+    assert rhymney["others_mix_driver"].all() and not rhymney["others_rate_driver"].any()
+    assert rhymney["mix_total_others"].iloc[0] > 15
+    assert not rhymney["others_driver"].any()
+
+
+def test_no_driver_is_named_of_what_differs_by_chance_alone(results):
+    """Transfers, satisfaction and quality are alike everywhere in the last weeks."""
+    frame = results.drivers
+    alike = frame[frame["kpi"].isin(["transfer_rate", "csat", "qa_score", "identity_validation"])]
+    assert alike["kpi"].nunique() == 4
+    assert not alike[["gap_driver", "change_driver", "mix_driver"]].any(axis=None)
