@@ -794,3 +794,23 @@ def test_a_retired_target_leaves_the_finding_out():
     """Without a target there is nothing to miss."""
     kpi = replace(kpi_of(), targets=())
     assert found_of(teams(300, 820, 830), [kpi]).empty
+
+
+def test_a_miss_counts_for_less_the_more_kpis_are_compared():
+    """With nineteen KPIs that are met beside it, one like it can come about by chance."""
+    alone = kpi_of(levels=("centre", "team"))
+    others = [replace(alone, id=f"kpi_{number}") for number in range(19)]
+    missed, met = judged_of(teams(765, 850, 850), [alone]), judged_of(teams(850, 850, 850), others)
+    before = findings(missed, [alone], NOW)
+    after = findings(pd.concat([missed, met], ignore_index=True), [alone, *others], NOW)
+    assert before.loc[before["unit"] == "a", ["tier", "comparisons"]].to_numpy().tolist() == [["act", 4]]
+    assert after.loc[after["unit"] == "a", ["tier", "comparisons"]].to_numpy().tolist() == [["watch", 80]]
+
+
+def test_a_part_that_cannot_meet_its_target_puts_it_up_for_review():
+    """The centre as a whole meets it; one team never did, and lies below it with its whole usual range."""
+    weeks = {("team", "a"): [600, 610] * 13, ("team", "b"): [900, 905] * 13, ("team", "c"): [910, 900] * 13}
+    found = found_of(weeks, [kpi_of(levels=("centre", "team"))], weeks=26)
+    row = found[found["kind"] == "review_target"].iloc[0]
+    assert row["sentence"] == "a, The KPI: the target was missed in each of the last 26 periods."
+    assert row["action"] == "Change the way of working, or the target."

@@ -731,3 +731,28 @@ def test_an_own_measure_without_scale_is_judged_in_its_unit():
         denominator=Side(table="intervals", of="n_answered"), source="own",
     )  # fmt: skip
     assert verdict_of(kpi_of(measure=measure, better="down", team=30.0), [12_500_000])["value"] == pytest.approx(12.5)
+
+
+# A course of rare cases: one more or less is a jump, and a run without any is no improvement.
+
+
+def test_a_run_of_weeks_without_a_miss_is_no_improvement_where_misses_are_rare():
+    """A person with a miss every other week and then none for ten weeks has done nothing that chance does not do."""
+    kpi = kpi_of(levels=("agent",), minimum_n=5)
+    values = [24, 25] * 8 + [25] * 10
+    row = verdict_of(kpi, values, n=25, level="agent", unit="A1")
+    assert (row["variation"], row["rules"]) == ("common_cause", "")
+
+
+def test_many_misses_at_once_are_told_however_rare_they_were():
+    """Six misses in a week of 25 cases, after a miss every other week."""
+    kpi = kpi_of(levels=("agent",), minimum_n=5)
+    row = verdict_of(kpi, [24, 25] * 12 + [25, 19], n=25, level="agent", unit="A1")
+    assert (row["variation"], row["rules"]) == ("worsening", "outside_limits")
+
+
+def test_frequent_cases_keep_their_course():
+    """The same shares of a hundred times the cases say that something changed."""
+    kpi = kpi_of(levels=("agent",), minimum_n=5)
+    values = [2400, 2500] * 8 + [2500] * 10
+    assert verdict_of(kpi, values, n=2500, level="agent", unit="A1")["variation"] == "improving"

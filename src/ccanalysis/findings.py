@@ -99,11 +99,12 @@ def findings(
     rows: list[dict[str, Any]] = []
     if len(judged):  # whoever is not assigned is nobody who could act
         judged = judged[~judged["experimental"] & (judged["unit"] != UNASSIGNED)]
+    parts = {kpi.id: judged[judged["kpi"] == kpi.id] for kpi in kpis} if len(judged) else {}
+    weighed = _corrected({kpi.id: _compared(parts[kpi.id], kpi) for kpi in kpis if len(parts.get(kpi.id, ()))})
     for kpi in kpis:
-        own = judged[judged["kpi"] == kpi.id] if len(judged) else judged
-        if own.empty:
+        if kpi.id not in weighed:
             continue
-        compared = _compared(own, kpi)
+        own, compared = parts[kpi.id], weighed[kpi.id]
         rows += _data(own, period)
         rows += _improvements(compared, kpi, period)
         rows += _signals(own, kpi, period)
@@ -150,11 +151,7 @@ def changes(verdicts: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
-    """Add p- and q-values against the target, and gaps shrunken to the peers of a level.
-
-    The units of all levels are one family of comparisons, so that a KPI with many levels names no more by chance than
-    one with few; people are a family of their own.
-    """
+    """Add p-values against the target, and gaps shrunken to the peers of a level."""
     parts = []
     for level, group in own.groupby("level", sort=False):
         part = group.copy()
@@ -173,11 +170,25 @@ def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
         part["effect"] = part["impact"] / size if kpi.measure.unit == "s" else part["impact"]
         part["money"] = part["impact"] / (_HOUR if kpi.measure.unit == "s" else 1) * (kpi.worth or np.nan)
         parts.append(part)
-    compared = pd.concat(parts)
-    family = compared["p_value"].groupby(compared["level"] == "agent")
-    compared["q_value"] = family.transform(lambda p: comparison.benjamini_hochberg(p.to_numpy()))
-    compared["comparisons"] = family.transform("count").astype(int)
-    return compared
+    return pd.concat(parts)
+
+
+def _corrected(compared: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Add q-values over all comparisons of the period, and how many they are.
+
+    All KPIs, levels and units are one family, so that a centre with many of them is told of no more by chance than one
+    with few; people are a family of their own.
+    """
+    if not compared:
+        return {}
+    p_values = pd.concat({kpi: part.set_index(["level", "unit"])["p_value"] for kpi, part in compared.items()})
+    family = p_values.groupby(p_values.index.get_level_values("level") == "agent")
+    q_values = family.transform(lambda p: comparison.benjamini_hochberg(p.to_numpy()))
+    counted = family.transform("count").astype(int)
+    return {
+        kpi: part.assign(q_value=q_values.loc[kpi].to_numpy(), comparisons=counted.loc[kpi].to_numpy())
+        for kpi, part in compared.items()
+    }
 
 
 def _pooled(part: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
@@ -364,9 +375,9 @@ def _signals(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
             )
         elif row["variation"] == "worsening" and row["status"] not in _REAL:
             sentence = f"{text.verdict(row, period=period.short)} The change is real: {why}."
-            rows.append(
-                _finding(row, "worsening", "watch", sentence, "Find out what changed before the target is missed.")
-            )
+            missed = row["status"] == "missed_chance"
+            action = "Find out what changed." if missed else "Find out what changed before the target is missed."
+            rows.append(_finding(row, "worsening", "watch", sentence, action))
         elif row["variation"] in ("higher", "lower"):
             sentence = f"{text.verdict(row, period=period.short)} It is {row['variation']} than usual: {why}."
             action = "Find out what changed; whether it is good news depends on the reason."
@@ -375,8 +386,12 @@ def _signals(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
 
 
 def _targets(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]]:
-    """Put targets up for review that are always met, or never; a short history has no usual range to ask besides."""
-    part = own[(own["level"] == CENTRE) & (own["n_judged"] >= SHORT_BASELINE)]
+    """Put targets up for review that are always met, or never; a short history has no usual range to ask besides.
+
+    A target is the whole centre's; of its parts only one is named that cannot meet it as it works now.
+    """
+    never = (own["status"] == "cannot_meet") & own["level"].isin(_SIGNAL_LEVELS)
+    part = own[((own["level"] == CENTRE) | never) & (own["n_judged"] >= SHORT_BASELINE)]
     rows = []
     for _, row in part.iterrows():
         if row["assurance"] in ("hits", "none") and row["hit_rate"] == 1.0 and kpi.better != "within":
@@ -385,7 +400,8 @@ def _targets(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
                 _finding(row, "review_target", "note", sentence, "Ask whether the target still asks for anything.")
             )
         elif row["assurance"] in ("misses", "none") and row["hit_rate"] == 0.0:
-            sentence = f"{row['name']}: the target was missed in each of the last {row['n_judged']} periods."
+            whose = row["name"] if row["level"] == CENTRE else f"{row['unit']}, {row['name']}"
+            sentence = f"{whose}: the target was missed in each of the last {row['n_judged']} periods."
             rows.append(_finding(row, "review_target", "note", sentence, "Change the way of working, or the target."))
     return rows
 

@@ -228,6 +228,8 @@ def meaning(row: Mapping[str, Any]) -> str:
     if status == "met" and not row["certain"]:
         untold = interval(row) == ""
         sentence = "Met, as far as can be told." if untold else "Met, though only just: a miss cannot be ruled out."
+    if status == "missed_chance" and row["variation"] == "worsening":
+        return "Missed: the gap itself could be chance, but it is getting worse."
     change = {"improving": "It is improving.", "worsening": "It is getting worse."}.get(row["variation"], "")
     return " ".join(part for part in (sentence, change) if part)
 
