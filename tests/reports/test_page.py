@@ -73,8 +73,8 @@ def test_details_are_folded_under_their_heading():
         shows(Note(text="two"), tags=["detail"]),
         new_markdown_cell("### How\nmade", metadata={"tags": ["detail"]}),
     )
-    assert re.findall(r"<summary>(.*?)</summary>", html) == ["More on figures", "How"]
-    assert re.search(r"More on figures</summary><p>one</p>\s*<p>two</p></details>", html)
+    assert re.findall(r"<summary>(.*?)</summary>", html) == ["Show figures", "How"]
+    assert re.search(r"Show figures</summary><p>one</p>\s*<p>two</p></details>", html)
 
 
 def test_headings_have_anchors_of_their_own_and_a_contents_list():

@@ -67,7 +67,7 @@ def stylesheet() -> str:
 def _columns() -> str:
     """Return the rules that align whole columns of tables, up to the tenth; what does not fit stays on the left."""
     right, centre = (",".join(f".{side}{n} tr>:nth-child({n})" for n in range(2, 11)) for side in "rm")
-    wrapped = "thead tr>th{white-space:normal!important}"
+    wrapped = "thead tr>th,td>small{white-space:normal!important}"
     return f"{right}{{text-align:right;white-space:nowrap}}{centre}{{text-align:center}}{wrapped}"
 
 
@@ -188,7 +188,7 @@ class _Page:
         if "detail" in tags:
             if label or not self.folded:
                 self.unfold()
-                self.folded_label = label or f"More on {self.heading[:1].lower()}{self.heading[1:]}"
+                self.folded_label = label or f"Show {self.heading[:1].lower()}{self.heading[1:]}"
             self.folded += parts
             return
         self.unfold()

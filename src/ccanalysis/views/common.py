@@ -81,6 +81,14 @@ def frame(results: Results, name: str, columns: Sequence[str]) -> pd.DataFrame:
     return found if len(found.columns) else pd.DataFrame(columns=list(columns))
 
 
+def own_units(results: Results) -> tuple[str, list[str]]:
+    """The level and all units that an edition is about: a line manager may have several teams."""
+    level, unit = own_level(results)
+    if results.facts.get("audience") == "line_manager" and level == "team":
+        return level, sorted(results.people["team"].dropna().unique())
+    return level, [unit]
+
+
 def own_verdicts(results: Results) -> pd.DataFrame:
     """Return the verdicts of the edition's own unit."""
     level, unit = own_level(results)

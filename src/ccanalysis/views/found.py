@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,16 +13,23 @@ from ccanalysis.display import Item, Note
 from ccanalysis.results import Results
 from ccanalysis.views import common
 
+# Findings whose sentence stands for itself, whatever the unit.
+_WHOLE_SENTENCES = ("system", "data", "review_target")
+
 
 def to_do(results: Results, *, most: int = 3) -> Note:
-    """Say what to do this week: the first findings that call for action, one line each."""
-    _, unit = common.own_level(results)
+    """Say what to do this week: the first findings that call for action, one line for each unit.
+
+    A line manager hears of their people first: nobody else can see to that.
+    """
+    _, units = common.own_units(results)
     found = results.findings
     if len(found):
         if results.facts.get("audience") in ("team", "line_manager"):
-            mine = (found["unit"] == unit) | (found["kind"].isin(["system", "data"])) | (found["level"] == "agent")
+            mine = found["unit"].isin(units) | (found["kind"].isin(["system", "data"])) | (found["level"] == "agent")
             found = found[mine]
         found = found[found["tier"] == "act"]
+        found = found.sort_values("kind", key=lambda kind: kind != "development", kind="stable")
     if found.empty and common.own_verdicts(results)["status"].isin(["not_judged", "no_target"]).all():
         return Note(
             kind="callout",
@@ -30,22 +37,28 @@ def to_do(results: Results, *, most: int = 3) -> Note:
             text="No figure was held against a target; see what changed, and what the data need.",
         )
     if found.empty:
+        missed = common.own_verdicts(results)["status"].isin(["missed_chance", *common.BAD]).any()
+        why = "where targets were missed, it could be chance" if missed else "every target was met or nearly met"
         return Note(
-            kind="callout",
-            title="What to do now",
-            text="Nothing calls for action: where targets were missed, it could be chance. Keep going.",
-            status="met",
+            kind="callout", title="What to do now", text=f"Nothing calls for action: {why}. Keep going.", status="met"
         )
-    items = [
-        Item(text=_short(results, row), detail=row["action"], status=common.STATUS.get(str(row["status"])))
-        for _, row in found.head(most).iterrows()
-    ]
-    return Note(kind="callout", title="What to do now", items=items)
+    same = found["level"].astype(str) + found["unit"].astype(str)
+    apart = found["kind"].isin(_WHOLE_SENTENCES)
+    groups = found.groupby(same.mask(apart, found.index.astype(str)), sort=False)
+    return Note(kind="callout", title="What to do now", items=[_task(results, group) for _, group in groups][:most])
+
+
+def _task(results: Results, group: pd.DataFrame) -> Item:
+    """Say once what several findings on one unit ask for; the first weighs most."""
+    first = group.iloc[0]
+    others = [str(name) for name in group["name"].iloc[1:]]
+    text_ = _short(results, first) + (f"; also {text.listed(others)}" if others else "")
+    return Item(text=text_, detail=first["action"], status=common.STATUS.get(str(first["status"])))
 
 
 def _short(results: Results, row: pd.Series) -> str:
     """A finding in half a sentence."""
-    if row["kind"] in ("system", "data", "review_target"):
+    if row["kind"] in _WHOLE_SENTENCES:
         return str(row["sentence"])
     about = common.about(results, row["kpi"])
     unit = about["unit_of_value"]
@@ -57,7 +70,13 @@ def _short(results: Results, row: pd.Series) -> str:
     return f"{name}: {about['name']} at {text.value(row['value'], unit)}, {target} wanted"
 
 
-def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", "watch", "note"), empty: str) -> Note:
+def findings_note(
+    results: Results,
+    *kinds: str,
+    tiers: Sequence[str] = ("act", "watch", "note"),
+    whose: Literal["all", "own", "others"] = "all",
+    empty: str,
+) -> Note:
     """List findings of some kinds in full sentences, in order of certainty and effect.
 
     Args:
@@ -65,11 +84,15 @@ def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", 
         kinds: Which kinds: `improve`, `system`, `worsening`, `recognise`, `development`, `review_target`, `data`,
             `not_acted_on`, `rule_not_acted_on`, `cannot_tell`.
         tiers: Which tiers.
+        whose: Only of the edition's own unit, or only of others, such as the whole centre.
         empty: What to say where there is none; "cannot tell yet" is an answer.
     """
     found = results.findings
     if len(found):
         found = found[found["kind"].isin(kinds) & found["tier"].isin(list(tiers))]
+        level, units = common.own_units(results)
+        own = (found["level"] == level) & found["unit"].isin(units)
+        found = found[{"all": own | ~own, "own": own, "others": ~own}[whose]]
     if found.empty:
         return Note(kind="paragraph", text=empty)
     found, also = _joined_with_centre(found)
@@ -81,6 +104,8 @@ def findings_note(results: Results, *kinds: str, tiers: Sequence[str] = ("act", 
         if row["level"] == "agent":
             sentence = sentence.replace(f"{row['unit']}:", f"{common.person(results, str(row['unit']))}:", 1)
         status: Any = "met" if row["kind"] == "recognise" else common.STATUS.get(str(row["status"]))
+        if row["kind"] == "worsening" and row["status"] in common.GOOD:
+            status = None  # a green mark would hide what is said
         items.append(Item(text=sentence, detail=f"{_impact(results, row)}{row['action']}", status=status))
     return Note(kind="verdicts", items=items)
 
