@@ -13,7 +13,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ccanalysis.export import FINDING_COLUMNS, FORMATS, VERDICT_COLUMNS, rows, safe_cell, to_csv, to_json, to_text
+from ccanalysis.export import (
+    FINDING_COLUMNS,
+    FORMATS,
+    VERDICT_COLUMNS,
+    rows,
+    safe_cell,
+    to_csv,
+    to_json,
+    to_text,
+    with_verdicts,
+)
 from ccanalysis.findings import COLUMNS
 from ccanalysis.verdicts import VERDICT_COLUMNS as JUDGED_COLUMNS
 
@@ -146,10 +156,10 @@ def test_what_is_written_comes_back(values):
         (np.bool_(True), True),
         (3.0, 3),
         (1e300, 1e300),
-        (("a", "b"), "a; b"),
-        (["a"], "a"),
-        (np.array(["a", "b"]), "a; b"),
-        ((), ""),
+        (("a", "b"), ["a", "b"]),
+        (["a"], ["a"]),
+        (np.array(["a", "b"]), ["a", "b"]),
+        ((), []),
         ("x", "x"),
     ],
 )
@@ -159,6 +169,31 @@ def test_values_become_plain(value, plain):
     found = rows(frame, ["a"])[0]["a"]
     assert found == plain and type(found) is type(plain)
     assert json.loads(to_json(frame, ["a"])) == [{"a": plain}]
+
+
+@pytest.mark.parametrize(("reasons", "cell"), [(("a", "=b"), "a; =b"), ((), ""), (("=a",), "'=a")])
+def test_lists_are_joined_where_a_row_has_cells(reasons, cell):
+    """CSV and the terminal have one cell for them; JSON keeps them apart."""
+    frame = pd.DataFrame({"reasons": pd.Series([reasons], dtype=object)})
+    assert list(csv.reader(io.StringIO(to_csv(frame, ["reasons"]))))[1] == [cell]
+    assert to_text(frame, ["reasons"]).splitlines()[1].strip() == cell
+
+
+def test_without_a_target_there_is_no_tolerance():
+    """A tolerance of nothing is none, not nought."""
+    frame = pd.DataFrame({"target": [0.8, NAN], "tolerance": [0.0, 0.0]})
+    assert [row["tolerance"] for row in rows(frame, ["target", "tolerance"])] == [0, None]
+
+
+def test_each_finding_has_its_verdict_beside_it():
+    """One row for each finding, also for one of a unit that has no verdict, and none where nothing was found."""
+    keys = {"kpi": "k", "level": "team", "unit": "North", "period": "2026-W46"}
+    verdict = dict.fromkeys(VERDICT_COLUMNS, 1.0) | keys | {"data": "fit", "reasons": ("why",)}
+    findings = pd.DataFrame([keys | {"tier": "act"}, keys | {"tier": "note"}, keys | {"unit": "Gone", "tier": "note"}])
+    found = with_verdicts(findings, pd.DataFrame([verdict]))
+    assert found["data"].fillna("").tolist() == ["fit", "fit", ""]
+    assert found["tier"].tolist() == ["act", "note", "note"]
+    assert with_verdicts(findings.iloc[:0], pd.DataFrame([verdict])).columns.tolist() == FINDING_COLUMNS
 
 
 def test_json_keeps_hostile_texts_as_texts():
@@ -187,5 +222,5 @@ def test_no_rows_are_said_to_be_none(columns):
 def test_the_columns_that_are_written_are_columns_that_are_made():
     """Verdicts and findings have all of them."""
     assert set(VERDICT_COLUMNS) <= set(JUDGED_COLUMNS)
-    assert set(FINDING_COLUMNS) <= set(COLUMNS)
+    assert set(FINDING_COLUMNS) <= set(COLUMNS) | set(VERDICT_COLUMNS)
     assert set(FORMATS) == {"text", "csv", "json"}

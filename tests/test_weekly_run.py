@@ -180,9 +180,7 @@ def test_a_broken_report_stops_no_other_and_its_last_good_page_stays(centre):
     assert "not made: Ely" in done.stdout
     after = tree(published)
     broken = [name for name in after if name.startswith("teams/ely")]
-    assert {after[name] for name in broken if name.endswith(".html")} == {
-        before[name] for name in broken if name.endswith(".html")
-    }
+    assert {name: after[name] for name in broken} == {name: before[name] for name in broken}  # its tables too
     assert "Ely" in (published / "index.html").read_text(encoding="utf-8")
     manifest = json.loads((published / "manifest.json").read_text(encoding="utf-8"))
     failed = [report for report in manifest["reports"] if not report["ok"]]
@@ -213,6 +211,14 @@ def test_a_broken_report_stops_no_other_and_its_last_good_page_stays(centre):
         ),
         pytest.param(("report", "03-team-report", "-p", "tema=Ely"), 2, "'tema'", id="a_mistyped_parameter"),
         pytest.param(
+            ("report", "03-team-report", "-p", "unit=Elly"),
+            2,
+            "ccanalysis: 03-team-report.ipynb: cell 3, under 'Team report': there is no team 'Elly' in 2026-W46. "
+            "Did you mean 'Ely'?\n",
+            id="a_mistyped_team",
+        ),
+        pytest.param(("run", "--deadline", "0"), 2, "invalid number above zero value: '0'", id="no_time_at_all"),
+        pytest.param(
             ("report", "03-team-reprt"),
             2,
             "ccanalysis: there is no notebook '03-team-reprt'. Did you mean '03-team-report'?\n",
@@ -235,6 +241,45 @@ def test_a_mistake_is_one_line_with_a_remedy(centre, arguments, code, says):
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert tree(folder / "reports" / PERIOD) == before
+
+
+def test_where_no_report_can_be_made_nothing_is_touched(centre):
+    """Every report is too late: the last good tree stays, to the byte."""
+    folder, _ = centre
+    before = tree(folder / "reports" / PERIOD)
+    done = command(folder, "run", "--period", PERIOD, "--deadline", "0.001")
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"no report was made; what was in reports/{PERIOD} is untouched\nnot made: ")
+    assert tree(folder / "reports" / PERIOD) == before
+
+
+def test_a_file_in_the_place_of_the_reports_is_not_replaced(centre):
+    """It is somebody's."""
+    folder, _ = centre
+    place = folder / "reports" / "2026-W45"
+    place.write_text("mine", encoding="utf-8")
+    done = command(folder, "run", "--period", "2026-W45")
+    assert (done.returncode, place.read_text(encoding="utf-8")) == (4, "mine")
+    assert "2026-W45: there is a file of this name. Move it, or name another place" in done.stderr
+    place.unlink()
+
+
+def test_a_run_of_a_week_that_is_not_fit_says_so(centre):
+    """The reports are made and say why; the exit code tells a scheduler that a gate refused."""
+    folder, _ = centre
+    done = command(folder, "run", "--period", "2026-W33")
+    assert done.returncode == 1
+    assert "reports in reports/2026-W33" in done.stdout
+    assert "not judged: service_level: not fit: " in done.stdout
+
+
+def test_a_second_run_times_only_what_it_did(centre):
+    """Results that were at hand took no time; how long they took once is no news."""
+    folder, _ = centre
+    done = command(folder, "run", "--period", PERIOD)
+    assert re.search(
+        r"^seconds: read [\d.]+, reports [\d.]+ \(the rest was at hand from an earlier run\)$", done.stdout, re.M
+    )
 
 
 def test_an_unapproved_kpi_is_named_and_printed_as_experimental(centre):

@@ -66,6 +66,21 @@ def test_rules_and_notebooks_are_the_general_ones_until_the_workspace_has_its_ow
     assert (workspace.suites_path, workspace.notebooks_path) == (tmp_path / "expectations", tmp_path / "notebooks")
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("XX", "ccanalysis.toml:4: there is no calendar of 'XX'. Write a nation, as GB, or GB-ENG"),
+        ("GB-ENX", "ccanalysis.toml:4: GB has no region 'ENX'. Did you mean 'ENG'?"),
+        ("JP-13", "ccanalysis.toml:4: JP has no region '13'. It has no regions: write JP"),
+    ],
+)
+def test_a_calendar_that_nobody_keeps_is_refused(opened, given, says):
+    """Bank holidays come from the calendars of nations and their parts."""
+    with pytest.raises(SettingsError) as refused:
+        opened(GOOD.replace('"Europe/London"\n', f'"Europe/London"\nholidays = "{given}"\n'))
+    assert str(refused.value) == says
+
+
 def test_a_byte_order_mark_changes_nothing(opened):
     """Some editors of Windows write one."""
     assert opened(b"\xef\xbb\xbf" + GOOD.encode()).centre.name == "Northgate Services"

@@ -36,9 +36,9 @@ VERDICT_COLUMNS = [
     "target_high",
 ]
 FINDING_COLUMNS = [
-    *VERDICT_COLUMNS,
     "tier",
     "kind",
+    *VERDICT_COLUMNS,
     "gap_shrunk",
     "impact",
     "q_value",

@@ -310,7 +310,10 @@ def _improvement(row: pd.Series, level: str, kpi: Kpi, period: Period) -> dict[s
         sentence += f" It rests on {row['pooled_periods']} periods together, {text.number(row['pooled_n'])} cases."
     if tier == "watch":
         sentence += _by_chance(row)
-    return _finding(row, kind, tier, sentence, kpi.action_after_review)
+    action = kpi.action_after_review
+    if row["status"] == "cannot_meet":
+        action = f"More of the same will not do: change the way of working, or the target. {action}"
+    return _finding(row, kind, tier, sentence, action)
 
 
 def _by_chance(row: pd.Series) -> str:

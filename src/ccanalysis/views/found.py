@@ -52,8 +52,22 @@ def _task(results: Results, group: pd.DataFrame) -> Item:
     """Say once what several findings on one unit ask for; the first weighs most."""
     first = group.iloc[0]
     others = [str(name) for name in group["name"].iloc[1:]]
-    text_ = _short(results, first) + (f"; also {text.listed(others)}" if others else "")
-    return Item(text=text_, detail=first["action"], status=common.STATUS.get(str(first["status"])))
+    sentence = _short(results, first) + (f"; also {text.listed(others)}" if others else "")
+    detail = f"{first['action']}{_under_way(results, first)}"
+    return Item(text=sentence, detail=detail, status=common.STATUS.get(str(first["status"])))
+
+
+def _under_way(results: Results, row: Mapping[str, Any]) -> str:
+    """Name the action that was begun already, so that nobody begins it again."""
+    actions = results.actions
+    if actions.empty:
+        return ""
+    same = (actions["kpi"] == row["kpi"]) & (actions["unit"].fillna("centre") == row["unit"])
+    begun = actions[same & (actions["state"] == "running")]
+    if begun.empty:
+        return ""
+    latest = begun.sort_values("decided_on").iloc[-1]
+    return f" Under way: {latest['what']} ({text.outcome(latest).lower()})."
 
 
 def _short(results: Results, row: pd.Series) -> str:
