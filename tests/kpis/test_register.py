@@ -112,8 +112,8 @@ kpis:
          "kpis.yml:1: this release reads version 1 of the register, not 2. Write version: 1"),
         ("kpis:\n  - id: [", "kpis.yml:2: it cannot be read: expected the node content, but found '<stream end>'. "
                              "Compare it with the sample's register"),
-        ("version: 1\nkpis:\n  - id: x\n    review_on: 2026-13-12", "kpis.yml:4: it cannot be read: month must be in 1..12. "
-         "Compare it with the sample's register"),
+        ("version: 1\nkpis:\n  - id: x\n    review_on: 2026-13-12",
+         "kpis.yml:4: it cannot be read: month must be in 1..12. Compare it with the sample's register"),
         ("kpis:\n\t- id: x", "kpis.yml:2: it cannot be read: found character '\\t' that cannot start any token. "
                              "Compare it with the sample's register"),
         (with_line("name: Twice"), "kpis.yml:13: the field 'name' is given twice. Keep one"),
