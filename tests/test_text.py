@@ -125,7 +125,8 @@ def test_a_value_has_its_unit(amount, unit, written):
     [
         ((0.8, NAN), "up", "share", "at least 80.0%"),
         ((30, NAN), "down", "s", "at most 30.0 s"),
-        ((360, 480), "within", "s", "6 min 00 s to 8 min 00 s"),
+        ((360, 480), "within", "s", "6 to 8 min"),
+        ((370, 480), "within", "s", "6 min 10 s to 8 min 00 s"),
         ((NAN, NAN), "up", "share", "no target"),
         ((None, None), "within", "share", "no target"),
     ],

@@ -305,6 +305,8 @@ def _sample(options: argparse.Namespace) -> ExitCode:
     from ccanalysis import samples
 
     folder = Path(options.output) if options.output else Path(options.workspace) / "data" / "samples"
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{str(folder)!r} is a file", remedy="Give a folder with --output")
     with contextlib.redirect_stdout(sys.stderr):
         more = {} if options.seed is None else {"seed": options.seed}
         samples.write(folder, **more)

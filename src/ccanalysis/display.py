@@ -222,23 +222,27 @@ class Sparkline:
         values: The numbers in time order; None leaves a gap.
         target: A level drawn across, in the same unit.
         label: What the line says, in words, for those who do not see it.
+        target_high: A second level, where the target is a range.
     """
 
     values: Sequence[float | None]
     target: float | None = None
     label: str = ""
+    target_high: float | None = None
 
     def __post_init__(self) -> None:
         """Keep plain numbers only, so that equal lines are written in equal bytes."""
         object.__setattr__(self, "values", tuple(_number(value) for value in self.values))
         object.__setattr__(self, "target", _number(self.target))
+        object.__setattr__(self, "target_high", _number(self.target_high))
 
     def html(self) -> Markup:
         """Draw it as one SVG, which the page stretches to its place; steps are relative, so that they stay short."""
         points = [value for value in self.values if value is not None]
         if not points:
             return Markup("<span class=q>no trend</span>")
-        low, high = (pick([*points, *([] if self.target is None else [self.target])]) for pick in (min, max))
+        levels = [level for level in (self.target, self.target_high) if level is not None]
+        low, high = (pick([*points, *levels]) for pick in (min, max))
         place = [_place(value, low, high) for value in self.values]
         path, before, x, y = "", "M", 3, 0
         for index, down in enumerate(place):
@@ -251,7 +255,8 @@ class Sparkline:
                 path, before = f"{path}{before}3{'' if down < y else ' '}{down - y}", " "
             x, y = 3 + 3 * index, down
         width = 3 * len(self.values) + 3
-        target = "" if self.target is None else f'<path class=st d="M3 {_place(self.target, low, high)}H{width - 3}"/>'
+        across = "".join(f"M3 {_place(level, low, high)}H{width - 3}" for level in levels)
+        target = f'<path class=st d="{across}"/>' if across else ""
         return Markup(
             '<svg class=s viewBox="0 0 {} 30" preserveAspectRatio=none role=img aria-label="{}">{}'
             '<path class=sl d="{}"/><path class=se d="M{} {}h0"/></svg>'

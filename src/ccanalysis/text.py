@@ -128,12 +128,14 @@ def target(low: float, high: float, better: str, unit: str) -> str:
     """Write a target with its direction.
 
     Examples:
-        >>> target(0.8, float("nan"), "up", "share"), target(360, 480, "within", "s")
-        ('at least 80.0%', '6 min 00 s to 8 min 00 s')
+        >>> target(0.8, float("nan"), "up", "share"), target(360, 480, "within", "s"), target(5, 90, "within", "s")
+        ('at least 80.0%', '6 to 8 min', '5.0 s to 90.0 s')
     """
     if _missing(low):
         return "no target"
     if better == "within":
+        if unit == "s" and low % 60 == high % 60 == 0 and 0 < high < 3600:
+            return f"{low / 60:.0f} to {high / 60:.0f} min"
         return f"{value(low, unit)} to {value(high, unit)}"
     return f"{'at least' if better == 'up' else 'at most'} {value(low, unit)}"
 

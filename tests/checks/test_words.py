@@ -78,8 +78,44 @@ def test_examples():
             "The export was taken too early",
             id="a_fact",
         ),
+        pytest.param(
+            rule("expect_table_row_count_to_be_between", "there are no actions to read"),
+            {"n": 8, "n_failed": None, "value": 8, "kwargs": {"min_value": 1}, "passed": True},
+            "As expected: the number of rows is 8 (1 or more)",
+            id="a_number_of_rows_that_is_right",
+        ),
+        pytest.param(
+            rule(on="period", about="the number of contacts is unlike the periods before"),
+            {"n": 1, "n_failed": 0, "value": 120.0, "kwargs": {"min_value": 100.0, "max_value": 140.6}, "passed": True},
+            "As expected: 120 (100 to 141)",
+            id="a_period_that_is_right",
+        ),
+        pytest.param(
+            rule("expect_column_values_to_be_in_set", "the export was taken too early", on="period"),
+            {"n": 1, "n_failed": 0, "kwargs": {"value_set": [True]}, "passed": True},
+            "As expected",
+            id="a_fact_that_is_right",
+        ),
     ],
 )
 def test_sentences(asked, found, text):
     """Counts first, with their share; then what is wrong."""
-    assert words.found(asked, **({"value": None, "kwargs": {}} | found)) == text
+    assert words.found(asked, **({"value": None, "kwargs": {}, "passed": False} | found)) == text
+
+
+def test_a_heading_says_what_is_looked_for():
+    """Of rows and days it names what is counted; of one value it is the sentence itself."""
+    assert words.title(rule()) == "Contacts that have no team"
+    days = rule(on="days", about="have no contacts")
+    assert words.title(days) == "Open days of channels and sites that have no contacts"
+    assert words.title(rule("expect_table_row_count_to_be_between", "there are no actions")) == "There are no actions"
+
+
+def test_what_was_not_assessed_is_a_sentence_of_its_own():
+    """A rule on one value is not worded as one on rows."""
+    assert words.not_assessed(rule(), "the table is absent") == (
+        "Whether any of the contacts have no team was not assessed: the table is absent"
+    )
+    assert words.not_assessed(rule(on="period", about="the number of contacts is unlike the periods before"), "x") == (
+        "Whether the number of contacts is unlike the periods before was not assessed: x"
+    )

@@ -242,7 +242,8 @@ def test_march_misses_both_standards_for_certain(march):
     own = verdicts[(verdicts["level"] == "centre") & verdicts["target"].notna()].set_index("kpi")
     assert own["status"].to_dict() == {"answered_in_60s": "missed_real", "abandoned": "missed_real"}
     assert own["hit_rate"].round(4).to_dict() == {"answered_in_60s": 0.0, "abandoned": 0.8333}
-    assert "In March 2016, 0 of 2 targets were met or nearly met; 2 misses are real." in "".join(lead(march).text)
+    sentence = "In March 2016, for the centre as a whole, 0 of 2 targets were met or nearly met; 2 misses are real."
+    assert sentence in "".join(lead(march).text)
 
 
 def test_the_report_of_march_tells_the_story(workspace, march, words, tmp_path):

@@ -420,6 +420,12 @@ def test_a_small_line_goes_where_its_values_are(values, target):
     assert all(3 <= y <= 27 for _, y in places)
 
 
+def test_a_small_line_shows_both_ends_of_a_target():
+    """A range has two levels, both within the picture even where no value comes near them."""
+    across = re.search(r'<path class=st d="([^"]+)"', Sparkline([5, 6], 1, target_high=9).html())[1]
+    assert across == "M3 27H6M3 3H6"
+
+
 # --- index ---
 
 

@@ -372,12 +372,17 @@ def _settle(
 def _reason(rule: _suites.Rule, decision: _run.Decision, row: Any) -> str:
     if row.outcome != NOT_ASSESSED:
         return _words.found(
-            rule, n=row.n, n_failed=row.n_failed, value=row.value, kwargs=decision.kwargs, level=row.level
+            rule,
+            n=row.n,
+            n_failed=row.n_failed,
+            value=row.value,
+            kwargs=decision.kwargs,
+            passed=row.outcome == "passed",
+            level=row.level,
         )
     if decision.cause == ERROR:
-        return f"Whether any of the {_words.noun(rule)} {rule.about} was not assessed: it raised {decision.detail}"
-    why = decision.detail or f"there are no {_words.noun(rule)} that it speaks of"
-    return f"Whether any of the {_words.noun(rule)} {rule.about} was not assessed: {why}"
+        return _words.not_assessed(rule, f"it raised {decision.detail}")
+    return _words.not_assessed(rule, decision.detail or f"there are no {_words.noun(rule)} that it speaks of")
 
 
 def _expectations(
@@ -403,7 +408,7 @@ def _expectations(
                 "severity": rule.severity,
                 "kpis": rule.kpis,
                 "channels": rule.channels,
-                "about": rule.about,
+                "about": _words.title(rule),
                 "remedy": rule.remedy,
                 "n": row.n,
                 "n_failed": row.n_failed,

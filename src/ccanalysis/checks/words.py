@@ -37,31 +37,58 @@ def noun(rule: Rule, level: str = "centre") -> str:
     return BATCH_NOUNS.get(rule.on) or NOUNS.get(rule.table, rule.table.replace("_", " "))
 
 
-def found(rule: Rule, *, n: Any, n_failed: Any, value: Any, kwargs: Mapping[str, Any], level: str = "centre") -> str:
+def title(rule: Rule) -> str:
+    """Return what a rule looks for, as the heading of a row.
+
+    Examples:
+        >>> rule = Rule(id="contacts.order", table="contacts", on="rows", expectation={"type": "x", "kwargs": {}},
+        ...     dimension="consistency", verdict="accuracy", severity="block", columns=(), kpis=(),
+        ...     about="ended before they were answered", remedy="")
+        >>> title(rule)
+        'Contacts that ended before they were answered'
+    """
+    words = rule.about if _of_a_value(rule) else f"{noun(rule)} that {rule.about}"
+    return words[:1].upper() + words[1:]
+
+
+def not_assessed(rule: Rule, why: str) -> str:
+    """Say that a rule was not assessed, and why."""
+    if _of_a_value(rule):
+        return f"Whether {rule.about} was not assessed: {why}"
+    return f"Whether any of the {noun(rule)} {rule.about} was not assessed: {why}"
+
+
+def found(
+    rule: Rule, *, n: Any, n_failed: Any, value: Any, kwargs: Mapping[str, Any], passed: bool, level: str = "centre"
+) -> str:
     """Say what a rule found among so many rows.
 
     Examples:
         >>> rule = Rule(id="contacts.order", table="contacts", on="rows", expectation={"type": "x", "kwargs": {}},
         ...     dimension="consistency", verdict="accuracy", severity="block", columns=(), kpis=(),
         ...     about="ended before they were answered", remedy="")
-        >>> found(rule, n=10_233, n_failed=412, value=None, kwargs={})
+        >>> found(rule, n=10_233, n_failed=412, value=None, kwargs={}, passed=False)
         '412 of 10,233 contacts (4.0 %) ended before they were answered'
-        >>> found(rule, n=10_233, n_failed=0, value=None, kwargs={})
+        >>> found(rule, n=10_233, n_failed=0, value=None, kwargs={}, passed=True)
         'None of 10,233 contacts ended before they were answered'
     """
-    if rule.type in VALUES:
-        about = rule.about[:1].upper() + rule.about[1:]
-        return f"{about}: {VALUES[rule.type]} is {number(value)}, expected {_range(kwargs)}"
-    if rule.on == "period":
-        about = rule.about[:1].upper() + rule.about[1:]
+    if _of_a_value(rule):
         bounds = "min_value" in kwargs or "max_value" in kwargs
-        return f"{about}: {number(value)}, expected {_range(kwargs)}" if bounds else about
+        seen = f"{VALUES[rule.type]} is {number(value)}" if rule.type in VALUES else number(value)
+        if passed:
+            return f"As expected: {seen} ({_range(kwargs)})" if bounds else "As expected"
+        return f"{title(rule)}: {seen}, expected {_range(kwargs)}" if bounds else title(rule)
     of = f"of {int(n):,} {noun(rule, level)}"
     if n_failed == 0:
         return f"None {of} {rule.about}"
     allowed = 1 - rule.kwargs.get("mostly", 1)
     within = f", within the {percent(allowed)} allowed" if n_failed / n <= allowed else ""
     return f"{int(n_failed):,} {of} ({percent(n_failed / n)}) {rule.about}{within}"
+
+
+def _of_a_value(rule: Rule) -> bool:
+    """Tell a rule on one value, such as a median or a number of rows, from a rule on each row or day."""
+    return rule.type in VALUES or rule.on == "period"
 
 
 def percent(share: float) -> str:

@@ -71,7 +71,7 @@ def ratings_table(results: Results) -> Table:
 
 def _effect(effects: pd.DataFrame, kpi: str, unit: str) -> str:
     if kpi not in effects.index:
-        return ""
+        return "not worked out"  # a percentile, or a KPI without rows
     row = effects.loc[kpi]
     moved = row["clean_rows"] - row["all_rows"]
     if np.isnan(moved):

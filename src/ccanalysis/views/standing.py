@@ -21,7 +21,11 @@ def lead(results: Results) -> Note:
     counted = own["status"].value_counts()
     judged = int(counted.drop(["not_judged", "no_target"], errors="ignore").sum())
     good, bad = (int(counted.reindex(list(group)).sum()) for group in (common.GOOD, common.BAD))
-    sentences = [f"In {period}, {good} of {text.count(judged, 'target')} were met or nearly met; {_missed(bad)}."]
+    whose = "for the centre as a whole, " if results.facts.get("audience", "centre") in ("centre", "analyst") else ""
+    were = "was" if judged == 1 else "were"
+    sentences = [
+        f"In {period}, {whose}{good} of {text.count(judged, 'target')} {were} met or nearly met; {_missed(bad)}."
+    ]
     if not judged:
         sentences = [f"In {period}, no figure was held against a target."]
     chance = int(counted.get("missed_chance", 0))
@@ -62,6 +66,7 @@ def _card(row: pd.Series, line: pd.DataFrame) -> Card:
     note = [] if np.isnan(row["n"]) else [f"n {text.number(row['n'])}"]
     note += ["experimental"] if row["experimental"] else []
     note += ["provisional"] if row["provisional"] else []
+    note += list(row["reasons"][:1]) if row["status"] == "not_judged" else []
     return Card(
         name=row["name"],
         value=text.value(row["value"], unit),
@@ -80,8 +85,10 @@ def _spark(row: Mapping[str, Any], line: pd.DataFrame) -> Sparkline | None:
     values = [float(value) if known else None for value, known in zip(line["value"], shown, strict=True)]
     if sum(value is not None for value in values) < 2:
         return None
-    target = None if np.isnan(row["target"]) or row["better"] == "within" else float(row["target"])
-    return Sparkline(values=values, target=target, label=f"{row['name']}, the last {len(values)} periods")
+    low, high = (None if np.isnan(row[name]) else float(row[name]) for name in ("target", "target_high"))
+    return Sparkline(
+        values=values, target=low, target_high=high, label=f"{row['name']}, the last {len(values)} periods"
+    )
 
 
 def verdict_table(results: Results, *, level: str, units: Sequence[str] | None = None, kpi: str | None = None) -> Table:
