@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("CCANALYSIS_SHARED", ROOT.parent / "shared"))
+SAMPLE_PERIOD = "2026-W46"
 REQUIRED = set(filter(None, os.environ.get("CCANALYSIS_REQUIRE", "").split(",")))
 
 # Chromium as root, and without looking anything up by itself.
@@ -52,6 +58,40 @@ def root() -> Path:
 def shared() -> Path:
     """The reference data beside the checkout."""
     return SHARED
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """A copy of the repository's workspace in which one week was run, and how the command ended. Copy it to change it.
+
+    Attributes:
+        folder: The workspace.
+        done: The command's exit code, stdout and stderr.
+    """
+
+    folder: Path
+    done: subprocess.CompletedProcess
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory) -> SampleRun:
+    """`ccanalysis run` on the sample centre, once for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    home = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, ended = home / "sample-run" / "centre", home / "sample-run" / "done.json"
+    with FileLock(home / "sample-run.lock"):
+        if not ended.is_file():
+            folder.mkdir(parents=True)
+            for name in ("ccanalysis.toml", "kpis.yml"):
+                shutil.copy(ROOT / name, folder)
+            for name in ("expectations", "notebooks", "data"):
+                shutil.copytree(ROOT / name, folder / name)
+            run = [sys.executable, "-m", "ccanalysis.cli", "run", "--period", SAMPLE_PERIOD]
+            done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False, timeout=900)
+            ended.write_text(json.dumps([done.returncode, done.stdout, done.stderr]), encoding="utf-8")
+    done = subprocess.CompletedProcess("ccanalysis run", *json.loads(ended.read_text(encoding="utf-8")))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return SampleRun(folder, done)
 
 
 @pytest.fixture(scope="session")

@@ -13,24 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from ccanalysis import results
-from ccanalysis.workspace import Workspace
-
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(sample_run, tmp_path_factory):
     """`ccanalysis lab` in a copy of the workspace, on a free port of this machine."""
     folder = tmp_path_factory.mktemp("lab") / "centre"
-    folder.mkdir()
-    for name in ("ccanalysis.toml", "kpis.yml"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("expectations", "notebooks", "data"):
-        shutil.copytree(ROOT / name, folder / name)
-    results.compute(Workspace.open(folder))  # once; the notebooks then read it
+    shutil.copytree(sample_run.folder, folder)  # with what was computed, which the notebooks read
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -12,6 +12,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "ccanalysis"
 ORDER = [
     "errors",
+    "imports",
     "periods",
     "contracts",
     "engine",

@@ -206,7 +206,10 @@ def compute(
             remedy="Give another period, or set the KPI's frequency",
             place="kpis.yml",
         )
-    frames, facts = _work(workspace, staged, kpis, wanted, clock, say)
+    newest = _last_day(staged, workspace)
+    if newest < wanted.start:
+        raise _no_row(wanted, newest)
+    frames, facts = _work(workspace, staged, kpis, wanted, clock, say, last_day=newest)
     later = [kpi.name for kpi in register_read.kpis if kpi not in kpis and kpi.approval.state != "retired"]
     facts |= {
         "fingerprint": fingerprint,
@@ -223,6 +226,13 @@ def compute(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Results.read(folder)
+
+
+def _no_row(period: Period, newest: date) -> NoInputError:
+    return NoInputError(
+        f"there is no row in {period.label}",
+        remedy=f"The data end on {newest.isoformat()}; give an earlier period or add the export",
+    )
 
 
 class _Clock:
@@ -257,6 +267,8 @@ def _work(
     period: Period,
     clock: _Clock,
     say: Progress,
+    *,
+    last_day: date,
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     periods = list(period.back(workspace.baseline_periods))
     with clock("check"):
@@ -276,15 +288,10 @@ def _work(
             staged.tables, kpis, kind=period.kind, since=periods[0], until=period, contract=workspace.tables
         )
         if not (measured.sums["period"] == period.start).any():
-            newest = _last_day(staged, workspace)
-            raise NoInputError(
-                f"there is no row in {period.label}",
-                remedy=f"The data end on {newest.isoformat()}; give an earlier period or add the export",
-            )
+            raise _no_row(period, last_day)
         effects = _effects(workspace, staged, checked, kpis, measured.sums, period)
     with clock("judge"):
         say("Judging")
-        last_day = _last_day(staged, workspace)
         line = verdicts.series(measured, kpis, periods, ratings, last_day=last_day)
         judged = verdicts.judge(line, kpis, period, ratings)
         earlier = verdicts.series(measured, kpis, periods[:-1], ratings, last_day=last_day)

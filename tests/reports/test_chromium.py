@@ -204,44 +204,50 @@ def helpers():
 
 def attack(shown):
     """Hover over everything and click everything that could be clicked."""
-    for element in shown.locator("main p, main li, main td, main th, main figcaption, main a, main summary").all():
-        if element.is_visible():
-            element.dispatch_event("mouseover")
-            element.dispatch_event("focus")
-    for element in shown.locator("main a, main button, main summary").all():
-        if element.is_visible():
-            element.dispatch_event("click")
+    touched = shown.evaluate(
+        """() => {
+            const seen = chosen => [...document.querySelectorAll(chosen)].filter(one => one.checkVisibility());
+            const touch = (one, ...kinds) => kinds.forEach(
+                kind => one.dispatchEvent(new MouseEvent(kind, {bubbles: true, cancelable: true, view: window})));
+            const texts = seen("main p, main li, main td, main th, main figcaption, main a, main summary");
+            texts.forEach(one => touch(one, "mouseover", "focus"));
+            const buttons = seen("main a, main button, main summary");
+            buttons.forEach(one => touch(one, "click"));
+            return [texts.length, buttons.length];
+        }"""
+    )
+    assert min(touched) > 0
     shown.wait_for_timeout(100)
 
 
-def test_no_payload_runs_or_asks_for_anything(opened, tmp_path):
+@pytest.mark.parametrize("first", range(0, len(PAYLOADS), 8))
+def test_no_payload_runs_or_asks_for_anything(opened, tmp_path, first):
     """Each hostile text stands at every place of a page that takes one; loading, hovering and clicking do nothing."""
-    made = helpers()
-    for number, payload in enumerate(PAYLOADS):
-        text = payload.format(HACK)
-        from nbformat.v4 import new_notebook
+    from nbformat.v4 import new_notebook
 
-        html = made.render(
-            new_notebook(cells=made.hostile_cells(text)),
-            title=text,
-            subtitle=text,
-            period=text,
-            footer=[text],
-            complete=False,
-            plotly="linked" if number % 4 else "inline",
-            linked_path="plotly.min.js",
-        )
-        path = tmp_path / "hostile.html"
-        path.write_text(html)
-        if number == 0:
-            (tmp_path / "plotly.min.js").write_bytes(made_plotly())
-        shown = opened(path)
-        attack(shown)
-        assert shown.evaluate("window.hacked") is None, payload
-        assert [url for url in shown.asked if not url.startswith("file:")] == [], payload
-        assert [url for url in shown.asked if "hostile" not in url and "plotly" not in url] == [], payload
-        assert shown.url.startswith("file:"), payload
-        shown.close()
+    made = helpers()
+    texts = [payload.format(HACK) for payload in PAYLOADS[first : first + 8]]
+    whole = " ".join(texts)
+    html = made.render(
+        new_notebook(cells=[cell for text in texts for cell in made.hostile_cells(text)]),
+        title=whole,
+        subtitle=whole,
+        period=whole,
+        footer=texts,
+        complete=False,
+        plotly="linked" if first else "inline",
+        linked_path="plotly.min.js",
+    )
+    path = tmp_path / "hostile.html"
+    path.write_text(html)
+    (tmp_path / "plotly.min.js").write_bytes(made_plotly())
+    shown = opened(path)
+    shown.wait_for_function(f"document.querySelectorAll('figure.drawn').length >= {len(texts)}", timeout=PATIENCE_MS)
+    attack(shown)
+    assert shown.evaluate("window.hacked") is None
+    assert [url for url in shown.asked if not url.startswith("file:")] == []
+    assert [url for url in shown.asked if "hostile" not in url and "plotly" not in url] == []
+    assert shown.url.startswith("file:")
 
 
 def made_plotly() -> bytes:

@@ -19,6 +19,7 @@ from ccanalysis.checks.batches import Batch, Scope
 from ccanalysis.checks.suites import COUNT_MISSING, Rule
 from ccanalysis.checks.tally import Tally
 from ccanalysis.engine import literal, quoted
+from ccanalysis.imports import skip_slow_import
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,6 +74,7 @@ def decide(
         Rule id -> decision. A rule that raises is tried again alone on the stock engine; it never takes others along.
     """
     decisions: dict[str, Decision] = {}
+    skip_slow_import()
     with _quiet():
         import great_expectations as gx  # noqa: PLC0415  4 to 6 s
         from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415

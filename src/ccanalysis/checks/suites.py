@@ -21,6 +21,7 @@ from typing import Any
 from ccanalysis.checks.batches import DAILY, ONS, STANDING, columns_of, needs_of
 from ccanalysis.contracts import Column, Table
 from ccanalysis.errors import SettingsError, nearest
+from ccanalysis.imports import skip_slow_import
 
 DIMENSIONS = ("accuracy", "completeness", "uniqueness", "consistency", "timeliness", "validity")
 VERDICTS = ("accuracy", "suitability")
@@ -416,6 +417,7 @@ def _conditioned(condition: Any) -> set[str]:
 
 def _check(content: Any, schema: dict[str, Any], path: Path, *, rule: str = "", at: str = "") -> None:
     """Raise the first thing that a schema does not allow, in words."""
+    skip_slow_import()
     from jsonschema import Draft202012Validator  # noqa: PLC0415  0.1 s
 
     for error in sorted(

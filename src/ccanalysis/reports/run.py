@@ -106,6 +106,8 @@ def run(
         CcanalysisError: Settings, input, the machine or another run stand in the way; nothing was published then.
     """
     check_target(workspace.reports_path)
+    if period:
+        check_target(workspace.reports_path / Period.parse(period).label)
     for plan in workspace.reports:
         check_parameters(notebook_path(workspace, plan.notebook), {"slice_path": "", "period": "", "unit": ""})
     with Lock(workspace.cache_path / "lock"):

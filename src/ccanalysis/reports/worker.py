@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ccanalysis import errors
 from ccanalysis.display import clean
 from ccanalysis.errors import CcanalysisError, ReportError
+from ccanalysis.imports import skip_slow_import
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -37,15 +38,6 @@ ENVIRONMENT = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
 _SAFE_NAMES = {name for name in vars(errors) if name.endswith("Error")}
-
-
-def skip_slow_import() -> None:
-    """Leave out a grammar that is compiled at import for 0.9 s and checks only internationalised addresses.
-
-    `jsonschema` imports `rfc3987_syntax` where it is installed and does without where it is not; notebooks have no
-    field of that format.
-    """
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:

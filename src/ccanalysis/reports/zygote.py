@@ -25,7 +25,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ccanalysis.reports.worker import run, skip_slow_import
+from ccanalysis.imports import skip_slow_import
+from ccanalysis.reports.worker import run
 
 PRELOADED = (
     "numpy",
