@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from ccanalysis import text
-from ccanalysis.kpis.components import CENTRE, Components
+from ccanalysis.kpis.components import CENTRE, KEYS, Components
 from ccanalysis.kpis.register import Kpi
 from ccanalysis.periods import Period
 from ccanalysis.statistics import intervals, spc
@@ -149,7 +149,8 @@ def series(
     Returns:
         Columns `SERIES_COLUMNS`, sorted; `period` is the period's label.
     """
-    measured = set(components.sums.loc[components.sums["period"].isin([period.start for period in periods]), "kpi"])
+    within = components.sums["period"].isin([period.start for period in periods])
+    measured = set(components.sums.loc[within, "kpi"].unique())
     frames = [
         _kpi_series(components, kpi, list(periods), ratings[ratings["kpi"] == kpi.id], last_day)
         for kpi in kpis
@@ -164,17 +165,12 @@ def _kpi_series(
     components: Components, kpi: Kpi, periods: list[Period], ratings: pd.DataFrame, last_day: date | None
 ) -> pd.DataFrame:
     starts = {period.start: period.label for period in periods}
-    own = components.sums[components.sums["kpi"] == kpi.id]
-    own = own[own["period"].isin(starts)].assign(period=lambda frame: frame["period"].map(starts))
-    units = own[["level", "unit"]].drop_duplicates()
-    labels = pd.DataFrame({"period": [period.label for period in periods], "order": range(len(periods))})
-    grid = units.merge(labels, how="cross").merge(own.drop(columns="kpi"), how="left", on=["level", "unit", "period"])
-    grid = grid.sort_values(["level", "unit", "order"], ignore_index=True).assign(kpi=kpi.id)
+    grid = _grid(components.sums[components.sums["kpi"] == kpi.id], starts).assign(kpi=kpi.id)
     _add_values(grid, kpi, components.histograms, starts)
     _add_targets(grid, kpi, periods)
-    grid["rating"] = _ratings(grid, ratings)
-    unsettled = {period.label for period in periods if _provisional(kpi, period, last_day)}
-    grid["provisional"] = grid["period"].isin(unsettled)
+    grid["rating"] = _ratings(grid, ratings, list(starts.values()))
+    unsettled = np.array([_provisional(kpi, period, last_day) for period in periods])
+    grid["provisional"] = unsettled[grid["order"]]
     _add_limits(grid, kpi, periods)
     if kpi.measure.kind == "ratio":
         spread = (grid["upper"] - grid["lower"]) / 6  # limits lie three standard deviations from the centre
@@ -185,6 +181,25 @@ def _kpi_series(
         if kpi.measure.unit == "share":
             high = high.clip(upper=grid["value"].clip(lower=1.0))
         grid["ci_low"], grid["ci_high"] = low, high
+    return grid
+
+
+def _grid(sums: pd.DataFrame, starts: dict[date, str]) -> pd.DataFrame:
+    """Give every unit a row for each period, in order; a period without a row of sums is a gap."""
+    order = pd.Index(starts).get_indexer(sums["period"])
+    sums, order = sums[order >= 0], order[order >= 0]
+    grouped = sums.groupby(["level", "unit"], sort=True)
+    units = grouped.size().index.to_frame(index=False)
+    place = grouped.ngroup().to_numpy() * len(starts) + order
+    length = len(units) * len(starts)
+    grid = units.loc[np.repeat(np.arange(len(units)), len(starts))].reset_index(drop=True)
+    grid["order"] = np.tile(np.arange(len(starts)), len(units))
+    grid["period"] = pd.array(list(starts.values()), dtype="str").take(grid["order"].to_numpy())
+    for name in [column for column in sums.columns if column not in KEYS]:
+        whole = sums[name].to_numpy()
+        cells = np.empty(length, whole.dtype) if len(sums) == length else np.full(length, np.nan)
+        cells[place] = whole
+        grid[name] = cells
     return grid
 
 
@@ -290,14 +305,16 @@ def _add_targets(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
     grid["target"], grid["target_high"], grid["tolerance"] = found.T
 
 
-def _ratings(grid: pd.DataFrame, ratings: pd.DataFrame) -> pd.Series:
+def _ratings(grid: pd.DataFrame, ratings: pd.DataFrame, labels: list[str]) -> pd.Series:
     """Give each figure the rating of its own unit, or of the centre where the gate has none of that level."""
-    own = ratings.set_index(["level", "unit", "period"])["rating"]
-    centre = ratings[ratings["level"] == CENTRE].drop_duplicates("period").set_index("period")["rating"]
-    keys = pd.MultiIndex.from_frame(grid[["level", "unit", "period"]])
-    found = own[~own.index.duplicated()].reindex(keys).to_numpy()
-    fallback = grid["period"].map(centre).to_numpy()
-    return pd.Series(np.where(pd.isna(found), fallback, found), index=grid.index).fillna("unknown")
+    whole = (ratings["level"] == CENTRE).to_numpy()
+    centre = ratings[whole].drop_duplicates("period").set_index("period")["rating"].reindex(labels).fillna("unknown")
+    found = centre.to_numpy(dtype=object)[grid["order"]]
+    own = ratings[~whole].drop_duplicates(["level", "unit", "period"])
+    if len(own):
+        mine = grid[["level", "unit", "period"]].merge(own, how="left", on=["level", "unit", "period"])["rating"]
+        found = np.where(mine.isna(), found, mine)
+    return pd.Series(found, index=grid.index, dtype="str")
 
 
 def _provisional(kpi: Kpi, period: Period, last_day: date | None) -> bool:
