@@ -123,6 +123,15 @@ def test_no_person_stands_in_a_team_report(centre, results):
             assert [name for name in wanted if stands_in(name, content)] == []
 
 
+def test_no_agent_stands_in_the_index(centre, results):
+    """It leads to all reports and is opened by many: what to do is told as in the centre's edition."""
+    folder, _ = centre
+    content = html.unescape((folder / "reports" / PERIOD / "index.html").read_text(encoding="utf-8"))
+    people = results.people[results.people["role"] == "agent"]
+    assert [name for name in [*people["agent_id"], *people["agent_name"].dropna()] if stands_in(name, content)] == []
+    assert "What to do now" in content
+
+
 def test_a_line_manager_sees_only_their_own_people(centre, results):
     """Another team's people stand in no byte of a line manager's report."""
     folder, _ = centre

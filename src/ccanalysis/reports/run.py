@@ -235,7 +235,8 @@ def _finish(
             listed = views.rows_at_fault(computed)
             rows = export.to_csv(listed, list(listed.columns))
             (job.output.parent / "rows.csv").write_text(rows, encoding="utf-8", newline="")
-    centre = Results(computed.folder, {**computed.facts, "audience": "centre", "unit": ""})
+    # Whoever opens the index sees what the centre's edition shows: no person.
+    centre = editions.write(computed, Reader("centre", ""), built.parent / "slices" / "index")
     page = render_index(
         entries,
         title=workspace.centre.name,
