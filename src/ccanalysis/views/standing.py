@@ -65,8 +65,10 @@ def _card(row: pd.Series, line: pd.DataFrame) -> Card:
     unit = row["unit_of_value"]
     note = [] if np.isnan(row["n"]) else [f"n {text.number(row['n'])}"]
     note += ["experimental"] if row["experimental"] else []
-    note += ["provisional"] if row["provisional"] else []
-    note += list(row["reasons"][:1]) if row["status"] == "not_judged" else []
+    if row["status"] == "not_judged":
+        note += list(row["reasons"][:1])
+    elif row["provisional"]:
+        note += ["provisional"]
     return Card(
         name=row["name"],
         value=text.value(row["value"], unit),
