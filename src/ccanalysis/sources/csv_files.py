@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ccanalysis.errors import ContractError, NoInputError, SettingsError, place
 from ccanalysis.sources.cells import Blanks
+from ccanalysis.sources.door import Door
 from ccanalysis.workspace import SETTINGS_FILE, Source
 
 INNER_NEWLINE = "\x1e"  # stands for a line break inside a quoted value; a row that holds one itself is quarantined
@@ -153,7 +154,9 @@ def encoding_of(source: Source, path: Path) -> str:
     return source.encoding
 
 
-def number_records(source: Source, path: Path, work: Path, *, number: int, careful: bool = False) -> Records:
+def number_records(
+    source: Source, path: Path, work: Path, *, number: int, door: Door, careful: bool = False
+) -> Records:
     """Rewrite a CSV file as UTF-8 with one numbered record per line.
 
     Args:
@@ -161,6 +164,7 @@ def number_records(source: Source, path: Path, work: Path, *, number: int, caref
         path: The export.
         work: The file to write: no header, the first two fields are `number` and the row.
         number: The number of the file.
+        door: Masks card data before a record is written.
         careful: Whether every line with a quote character is scanned, not only those with an odd number of them.
 
     Returns:
@@ -182,8 +186,8 @@ def number_records(source: Source, path: Path, work: Path, *, number: int, caref
             work.open("w", encoding="utf-8", newline="\n") as out,
         ):
             for lines, terminated in _chunks(text, path):
-                out.write(pass_.feed(lines, terminated=terminated))
-            out.write(pass_.finish())
+                out.write(door.screen(pass_.feed(lines, terminated=terminated), pass_.records.header, before=2))
+            out.write(door.screen(pass_.finish(), pass_.records.header, before=2))
     except UnicodeDecodeError:
         raise _undecodable(source, path, encoding) from None
     except UnicodeError as error:  # a surrogate that the declared encoding lets through

@@ -15,6 +15,7 @@ from ccanalysis.sources import csv_files, parquet_files, workbooks
 from ccanalysis.sources.cells import Casting, casting
 from ccanalysis.sources.clock_changes import add_day_tables
 from ccanalysis.sources.csv_files import Records
+from ccanalysis.sources.door import Door, identifying
 from ccanalysis.sources.exports import Export, sha256_of
 from ccanalysis.sources.headers import match_header
 from ccanalysis.sources.rules import SHAPE_RULES, reason
@@ -153,7 +154,11 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
     work = stage.folder / f"work-{export.number}.csv"
     schema = None
     if source.format == "csv":
-        records = csv_files.number_records(source, export.path, work, number=export.number, careful=careful)
+        door = Door(identifying(source, export.table), delimiter=source.delimiter, quote=source.quote)
+        records = csv_files.number_records(
+            source, export.path, work, number=export.number, door=door, careful=careful
+        )
+        _note_masked(stage, export, door)
         if records.sha256 != export.sha256:
             raise _changed(export)
     else:
@@ -173,6 +178,13 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
     if records.repeated:
         stage.note(f"{export.name}: the header stands {records.repeated:,} times between the rows; these are set aside")
     return Arrived(export, records, work, positions, schema)
+
+
+def _note_masked(stage: Stage, export: Export, door: Door) -> None:
+    if door.cards:
+        stage.note(f"{export.name}: card numbers were masked {door.cards:,} times; take them out at the source")
+    if door.codes:
+        stage.note(f"{export.name}: security codes of cards were masked {door.codes:,} times; they may not be kept at all")
 
 
 def _changed(export: Export) -> ContractError:
