@@ -512,18 +512,28 @@ def test_a_funnel_tells_by_shape_who_differs_by_more_than_chance():
     assert drawn == {"t0": "circle", "t1": "circle-open", "t2": "circle-open", "t3": "diamond", "t4": "diamond"}
     named = [trace for trace in traces(figure) if trace.get("text")]
     assert [trace["text"] for trace in named] == [["t3", "t4"]]
-    assert figure.alt == "T: 5 units about 80.0%; 2 units beyond what chance explains (t3 and t4)."
+    assert figure.alt == "T: 5 units about 80.0%; 2 units beyond what is usual here (t3 and t4)."
     assert [row[3].text for row in figure.data.rows] == [
+        "no more different than units here usually are",
+        "low, but within what is usual in one of twenty",
+        "high, but within what is usual in one of twenty",
+        "lower than units here usually are",
+        "higher than units here usually are",
+    ]
+    assert figure.data.note == (
+        "The whole: 80.0%; target at least 75.0%. The limits allow for the usual differences between units besides "
+        "chance, so a unit within them can still miss its target for certain. Units stand in name order; this is no "
+        "ranking."
+    )
+    plain = charts.funnel_chart(units, limits, ABOUT, title="T", centre=0.8, target=(0.75, NAN))
+    assert plain.alt == "T: 5 units about 80.0%; 2 units beyond what chance explains (t3 and t4)."
+    assert [row[3].text for row in plain.data.rows] == [
         "no more different than chance makes it",
         "low, but one in twenty is by chance",
         "high, but one in twenty is by chance",
         "lower than chance explains",
         "higher than chance explains",
     ]
-    assert figure.data.note == (
-        "The whole: 80.0%; target at least 75.0%. The limits allow for the usual differences between units besides "
-        "chance. Units stand in name order; this is no ranking."
-    )
 
 
 def test_a_funnel_draws_its_values_limits_and_target():

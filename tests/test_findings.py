@@ -365,7 +365,7 @@ def test_the_evidence_on_a_person_is_that_of_a_quarter():
     judged.loc[judged["unit"] == "1", ["status", "certain"]] = ["missed_real", True]
     row = findings(judged, [kpi_of()], NOW).query("unit == '1'").iloc[0]
     assert row["tier"] == "act"
-    assert row["sentence"].endswith(" It rests on 13 periods together, 520 cases.")
+    assert row["sentence"].endswith(" It rests on 13 weeks together: 70.0% (n 520, likely between 65.9% and 73.8%).")
 
 
 def test_who_is_not_assigned_is_nobody_to_speak_of():
@@ -453,20 +453,23 @@ def test_no_verdicts_give_no_findings():
 @pytest.mark.parametrize(
     ("team", "better", "weeks", "sentence"),
     [
-        (0.70, "up", 14, "The KPI: the target was met in each of the last 14 periods."),
-        (0.90, "up", 14, "The KPI: the target was missed in each of the last 14 periods."),
-        (0.90, "down", 14, "The KPI: the target was met in each of the last 14 periods."),
+        (0.70, "up", 14, "met in each of the last 14 weeks."),
+        (0.90, "up", 14, "missed in each of the last 14 weeks."),
+        (0.90, "down", 14, "met in each of the last 14 weeks."),
         (0.70, "up", 9, None),
         (0.80, "up", 14, None),
         ((0.70, 0.90), "within", 14, None),
-        ((0.85, 0.90), "within", 14, "The KPI: the target was missed in each of the last 14 periods."),
+        ((0.85, 0.90), "within", 14, "missed in each of the last 14 weeks."),
     ],
 )
 def test_a_target_that_is_always_or_never_met_is_put_up_for_review(team, better, weeks, sentence):
     """After ten periods at least; a band that is kept is as it should be."""
     found = found_of({("centre", "centre"): [*STEADY, 802][-weeks:]}, [kpi_of(team=team, better=better)], weeks=weeks)
     review = found[found["kind"] == "review_target"]
-    assert review["sentence"].tolist() == ([sentence] if sentence else [])
+    assert len(review) == bool(sentence)
+    for said in review["sentence"]:
+        assert said.startswith("The centre: The KPI was 80.2% in week 46 of 2026 (n 1,000, likely between 77.6% and ")
+        assert said.endswith(f" The target was {sentence}")
     assert (review["tier"] == "note").all()
 
 
@@ -474,7 +477,10 @@ def test_only_periods_that_had_a_target_are_said_to_have_met_it():
     """A target of twelve weeks was not met in each of fourteen."""
     kpi = kpi_of(targets=(Target(since=list(NOW.back(14))[2].start, team=0.7, individual=None),))
     found = found_of({("centre", "centre"): [*STEADY, 802]}, [kpi], weeks=14)
-    assert found["sentence"].tolist() == ["The KPI: the target was met in each of the last 12 periods."]
+    assert found["sentence"].tolist() == [
+        "The centre: The KPI was 80.2% in week 46 of 2026 (n 1,000, likely between 77.6% and 82.6%); the target is at "
+        "least 70.0%. Met. The target was met in each of the last 12 weeks."
+    ]
     young = kpi_of(targets=(Target(since=list(NOW.back(14))[6].start, team=0.7, individual=None),))
     assert found_of({("centre", "centre"): [*STEADY, 802]}, [young], weeks=14).empty
 
@@ -487,9 +493,9 @@ def test_a_target_that_the_usual_level_has_left_behind_is_put_up_for_review():
     early = [760, 840, 790, 820, 775, 830, 810, 780, 845, 790]
     found = reviewed({("centre", "centre"): [*early, *[930, 925, 935, 930, 928, 932, 929, 931]]}, weeks=18)
     assert found == [
-        "The KPI: the usual level moved from 80.4% in 10 weeks to 93.0% in the last 8 up to week 46 of 2026 (n 8,000); "
-        "the target, at least 80.0%, was met in 5 of the 10 before and in each of the last 8, so it no longer tells a "
-        "good week from a poor one."
+        "The KPI: it was 93.0% on average in the last 8 weeks up to week 46 of 2026 (n 8,000), after 80.4% on average "
+        "in the 10 before; the target, at least 80.0%, was met in 5 of the 10 before and in each of the last 8, so it "
+        "no longer tells a good week from a poor one."
     ]
     below = reviewed({("centre", "centre"): [*early, *[630, 625, 635, 630, 628, 632, 629, 631]]}, weeks=18)
     assert "was met in 5 of the 10 before and in none of the last 8" in below[0]
@@ -659,7 +665,7 @@ def test_several_units_are_told_together_and_none_is_named():
             "centre",
             "centre",
             "The KPI: whether the target, at least 80.0%, is missed cannot be told yet for 2 teams in week 46 of 2026. "
-            "About 280 cases would tell a gap of this size; there are 100.",
+            "About 220 cases would tell a gap of the size that one team has; there are 100.",
         ]
     ]
 
@@ -812,5 +818,9 @@ def test_a_part_that_cannot_meet_its_target_puts_it_up_for_review():
     weeks = {("team", "a"): [600, 610] * 13, ("team", "b"): [900, 905] * 13, ("team", "c"): [910, 900] * 13}
     found = found_of(weeks, [kpi_of(levels=("centre", "team"))], weeks=26)
     row = found[found["kind"] == "review_target"].iloc[0]
-    assert row["sentence"] == "a, The KPI: the target was missed in each of the last 26 periods."
+    assert row["sentence"] == (
+        "a: The KPI was 61.0% in week 46 of 2026 (n 1,000, likely between 57.9% and 64.0%); the target is at least "
+        "80.0%. Missed, as nearly always: this process cannot meet it, so change the process or the target. The target "
+        "was missed in each of the last 26 weeks."
+    )
     assert row["action"] == "Change the way of working, or the target."

@@ -439,9 +439,15 @@ def test_successive_periods_that_resemble_each_other_are_said():
         "successive periods resemble each other, so a mark on its chart comes about by chance several times as often "
         "as usual: wait for a second one"
     )
-    slow = verdict_of(kpi_of(), [800 + round(50 * np.sin(n / 4)) for n in range(26)])
-    assert reason in slow["reasons"]
-    assert slow["autocorrelation"] > verdicts.HIGH_AUTOCORRELATION
+    drifts = [800, 800, 817, 825, 809, 802, 795, 804, 802, 810, 784, 809, 804, 811, 805, 798, 805, 813, 805, 801, 809]
+    once = verdict_of(kpi_of(), [*drifts, 795, 779, 792, 787, 769])
+    assert (once["rules"], reason in once["reasons"]) == ("outside_limits", True)
+    assert once["autocorrelation"] > verdicts.HIGH_AUTOCORRELATION
+    twice = verdict_of(kpi_of(), [*drifts, 779, 792, 787, 769, 765])
+    assert (twice["rules"], reason in twice["reasons"]) == ("outside_limits", False)  # the second one has come
+    assert twice["autocorrelation"] > verdicts.HIGH_AUTOCORRELATION
+    unmarked = verdict_of(kpi_of(), [800 + round(9 * np.sin(n)) for n in range(26)])
+    assert (unmarked["rules"], reason in unmarked["reasons"]) == ("", False)
     steady = verdict_of(kpi_of(), STEADY)
     assert reason not in steady["reasons"]
     assert steady["autocorrelation"] <= verdicts.HIGH_AUTOCORRELATION

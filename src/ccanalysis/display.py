@@ -125,7 +125,7 @@ ICONS: dict[str, _Icon] = {
         '<path class="f" d="M10 .9 19.6 18H.4z"/><path class="n" d="M10 7v5"/>'
         '<circle class="m" cx="10" cy="15" r="1.2"/>',
     ),
-    "status-cannot": _Icon("Cannot be met as things are", "bad", f'{_BOX}<path class="n" d="M6 6l8 8m0-8l-8 8"/>'),
+    "status-cannot": _Icon("This process cannot meet it", "bad", f'{_BOX}<path class="n" d="M6 6l8 8m0-8l-8 8"/>'),
     "status-not_judged": _Icon("Not judged", "none", f'{_DASHED}<path class="o" d="M6.5 10h7"/>'),
     "variation-improving_up": _Icon("Improving, rising", "good", _DISC + _UP),
     "variation-improving_down": _Icon("Improving, falling", "good", _DISC + _DOWN),
@@ -137,17 +137,17 @@ ICONS: dict[str, _Icon] = {
         "No real change", "none", f'{_RING}<path class="o" d="M4.8 10c1.7-4 3.5-4 5.2 0s3.5 4 5.2 0"/>'
     ),
     "variation-unknown": _Icon(
-        "Too few points to tell",
+        "Course not known yet",
         "none",
         f'{_DASHED}<circle class="f" cx="6" cy="10" r="1.2"/><circle class="f" cx="10" cy="10" r="1.2"/>'
         '<circle class="f" cx="14" cy="10" r="1.2"/>',
     ),
-    "assurance-hits": _Icon("Target will be hit", "good", f'{_RING}<circle class="f" cx="10" cy="10" r="4.4"/>'),
+    "assurance-hits": _Icon("Meets the target reliably", "good", f'{_RING}<circle class="f" cx="10" cy="10" r="4.4"/>'),
     "assurance-hit_or_miss": _Icon(
-        "Target is hit or missed by chance", "none", f'{_RING}<path class="f" d="M10 5.6a4.4 4.4 0 0 1 0 8.8z"/>'
+        "May meet or miss the target", "none", f'{_RING}<path class="f" d="M10 5.6a4.4 4.4 0 0 1 0 8.8z"/>'
     ),
     "assurance-misses": _Icon(
-        "Target will be missed", "worse", f'{_RING}<path class="o" d="M6.8 6.8l6.4 6.4m0-6.4l-6.4 6.4"/>'
+        "Misses the target reliably", "worse", f'{_RING}<path class="o" d="M6.8 6.8l6.4 6.4m0-6.4l-6.4 6.4"/>'
     ),
     "assurance-none": _Icon("No target to judge by", "none", _DASHED),
     "rating-fit": _Icon("Data fit to use", "good", _bars(3)),

@@ -810,7 +810,7 @@ def gap_sentence(
     head += f", {text.difference(gap, unit)} away"
     dimension = telling(rows, "gap")
     if not dimension:
-        return f"{head}; {_nobody(rows, 'explains the gap', 'miss it', names)}."
+        return f"{head}; {_nobody(rows, 'explains the gap', names)}."
     own = rows[rows["dimension"] == dimension]
     parts = _largest(own, "gap_driver", "gap")
     *sizes, left = _fitting([*parts["gap"], gap - parts["gap"].sum()], gap, unit)
@@ -855,7 +855,7 @@ def change_sentence(
     way = "rise" if change > 0 else "fall"
     dimension = telling(rows, "change")
     if not dimension:
-        why = _nobody(rows, f"explains the {way} of {text.difference(change, unit)}", "moved", names)
+        why = _nobody(rows, f"explains the {way} of {text.difference(change, unit)}", names)
         return f"{head}; {why}."
     own = rows[rows["dimension"] == dimension]
     parts = _largest(own, "change_driver", "rate")
@@ -949,14 +949,14 @@ def _evidence(row: Mapping[str, Any], unit: str) -> str:
     return f"{said}, likely between {text.value(low, unit)} and {text.value(high, unit)}"
 
 
-def _nobody(rows: pd.DataFrame, verb: str, alike: str, names: Mapping[str, str] | None) -> str:
+def _nobody(rows: pd.DataFrame, verb: str, names: Mapping[str, str] | None) -> str:
     """Say that no part explains it, and by which dimensions it could not be told."""
     first = rows.iloc[0]
     known, lacking = (
         [dimension_word(name, 1, names) for name in str(first[column]).split()]
         for column in ("compared", "not_compared")
     )
-    said = f"no single {_or(known)} {verb}: as far as can be told, all {alike} alike" if known else ""
+    said = f"no single {_or(known)} {verb}: none stands out by more than chance" if known else ""
     if lacking:
         aside = f"by {_or(lacking)} it cannot be told, as the rows without one are many or of their own kind"
         return f"{said} ({aside})" if said else aside

@@ -18,7 +18,7 @@ from ccanalysis.kpis.components import CENTRE, UNASSIGNED
 from ccanalysis.kpis.register import Kpi
 from ccanalysis.periods import Period
 from ccanalysis.statistics import comparison, shrinkage
-from ccanalysis.verdicts import REACHES, SHORT_BASELINE, shortfall
+from ccanalysis.verdicts import SHORT_BASELINE, shortfall
 
 # Share of false findings that is accepted among those called "act": where all units are alike, hardly one week in
 # twenty names one of them (measured over 200 simulated weeks of eight teams).
@@ -168,6 +168,8 @@ def _compared(own: pd.DataFrame, kpi: Kpi) -> pd.DataFrame:
         part["impact"], part["impact_low"] = part["gap_shrunk"] * part["volume"], part["gap_low"] * part["volume"]
         size = part["value"].abs().where(part["value"].abs() > 0, np.nan)
         part["effect"] = part["impact"] / size if kpi.measure.unit == "s" else part["impact"]
+        if kpi.measure.kind == "percentile":  # it is the wait of one contact, not a sum over all of them
+            part["impact"] = np.nan
         part["money"] = part["impact"] / (_HOUR if kpi.measure.unit == "s" else 1) * (kpi.worth or np.nan)
         parts.append(part)
     return pd.concat(parts)
@@ -307,13 +309,22 @@ def _improvement(row: pd.Series, level: str, kpi: Kpi, period: Period) -> dict[s
     kind = "development" if level == "agent" else "improve"
     sentence = text.verdict(row, period=period.short)
     if level == "agent" and row["pooled_periods"] > 1:
-        sentence += f" It rests on {row['pooled_periods']} periods together, {text.number(row['pooled_n'])} cases."
+        sentence += f" {_together(row, kpi, period)}"
     if tier == "watch":
         sentence += _by_chance(row)
     action = kpi.action_after_review
     if row["status"] == "cannot_meet":
         action = f"More of the same will not do: change the way of working, or the target. {action}"
     return _finding(row, kind, tier, sentence, action)
+
+
+def _together(row: pd.Series, kpi: Kpi, period: Period) -> str:
+    """Say what the last periods of a person are together, which the finding rests on."""
+    pooled = _pooled(pd.DataFrame([row]), kpi).iloc[0]
+    around = text.interval(pooled)
+    evidence = f"n {text.number(pooled['n'])}" + (f", {around}" if around else "")
+    value = text.value(pooled["value"], kpi.measure.unit)
+    return f"It rests on {text.count(row['pooled_periods'], period.kind)} together: {value} ({evidence})."
 
 
 def _by_chance(row: pd.Series) -> str:
@@ -397,14 +408,14 @@ def _targets(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, Any]
     part = own[((own["level"] == CENTRE) | never) & (own["n_judged"] >= SHORT_BASELINE)]
     rows = []
     for _, row in part.iterrows():
+        lasting = text.count(row["n_judged"], period.kind)
         if row["assurance"] in ("hits", "none") and row["hit_rate"] == 1.0 and kpi.better != "within":
-            sentence = f"{row['name']}: the target was met in each of the last {row['n_judged']} periods."
+            sentence = f"{text.verdict(row, period=period.short)} The target was met in each of the last {lasting}."
             rows.append(
                 _finding(row, "review_target", "note", sentence, "Ask whether the target still asks for anything.")
             )
         elif row["assurance"] in ("misses", "none") and row["hit_rate"] == 0.0:
-            whose = row["name"] if row["level"] == CENTRE else f"{row['unit']}, {row['name']}"
-            sentence = f"{whose}: the target was missed in each of the last {row['n_judged']} periods."
+            sentence = f"{text.verdict(row, period=period.short)} The target was missed in each of the last {lasting}."
             rows.append(_finding(row, "review_target", "note", sentence, "Change the way of working, or the target."))
     return rows
 
@@ -455,9 +466,9 @@ def _drifted(
     aim = text.target(row["target"], row["target_high"], kpi.better, unit)
     each = "each" if met else "none"
     return (
-        f"{row['name']}: the usual level moved from {text.value(then, unit)} in "
-        f"{text.count(len(earlier), period.kind)} to {text.value(now, unit)} in the last {len(latest)} up to "
-        f"{period.short} (n {n}); the target, {aim}, was met in {hits} of the {len(earlier)} before and in {each} of "
+        f"{row['name']}: it was {text.value(now, unit)} on average in the last {text.count(len(latest), period.kind)} "
+        f"up to {period.short} (n {n}), after {text.value(then, unit)} on average in the {len(earlier)} before; the "
+        f"target, {aim}, was met in {hits} of the {len(earlier)} before and in {each} of "
         f"the last {len(latest)}, so it no longer tells a good {period.kind} from a poor one."
     )
 
@@ -536,7 +547,7 @@ def _cannot_tell(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, 
     """Say once per KPI where too few cases leave it open whether the target is missed, and how many would tell."""
     groups = own[~own["level"].isin(["agent", "line_manager"])]
     why = groups["reasons"].map(lambda reasons: reasons[0] if len(reasons) else "")
-    open_ones = groups[(groups["status"] == "missed_chance") & (why == REACHES)]
+    open_ones = groups[(groups["status"] == "missed_chance") & why.isin([text.REACHES, text.REACHES_TOLERANCE])]
     few = groups[
         (groups["status"] == "not_judged") & (groups["n"] < kpi.minimum_n) & groups["data"].isin(["fit", "caution"])
     ]
@@ -545,19 +556,25 @@ def _cannot_tell(own: pd.DataFrame, kpi: Kpi, period: Period) -> list[dict[str, 
         open_ones = open_ones.iloc[:0]
     needed = _cases_needed(open_ones, kpi)
     open_ones = open_ones[needed <= _NEVER * open_ones["n"]]  # a gap so small that no period tells it is next to none
-    would_tell = needed.reindex(open_ones.index).median()
+    needed = needed.reindex(open_ones.index)
     rows = []
     action = "Wait for more cases, or judge longer periods; do not act on it yet."
     if len(open_ones) == 1:
         row = open_ones.iloc[0]
-        sentence = f"{text.verdict(row, period=period.short)} {_told_by(would_tell, row['n'])}"
+        sentence = f"{text.verdict(row, period=period.short)} {_told_by(row, needed.iloc[0])}"
         rows.append(_finding(row, "cannot_tell", "note", sentence, action))
     elif len(open_ones):
         row = _of_centre(open_ones.iloc[0])
         aim = text.target(row["target"], row["target_high"], kpi.better, kpi.measure.unit)
+        tolerance = text.difference(row["tolerance"], kpi.measure.unit)
+        missed = f"is missed by more than the agreed tolerance of {tolerance}" if row["tolerance"] else "is missed"
+        whole = open_ones["level"] == CENTRE
+        nearest = needed[whole].index[0] if whole.any() else needed.idxmin()
+        level = str(open_ones.loc[nearest, "level"])
+        size = f"the size that {'the centre' if whole.any() else f'one {text.level(level)}'} has"
         sentence = (
-            f"{kpi.name}: whether the target, {aim}, is missed cannot be told yet for {_whom(open_ones)} in "
-            f"{period.short}. {_told_by(would_tell, float(open_ones['n'].median()))}"
+            f"{kpi.name}: whether the target, {aim}, {missed} cannot be told yet for {_whom(open_ones)} in "
+            f"{period.short}. {_told_by(open_ones.loc[nearest], needed[nearest], size)}"
         )
         rows.append(_finding(row, "cannot_tell", "note", sentence, action))
     if len(few):
@@ -583,9 +600,10 @@ def _cases_needed(rows: pd.DataFrame, kpi: Kpi) -> pd.Series:
     return rows["n"] * (reach / gap) ** 2
 
 
-def _told_by(needed: float, n: float) -> str:
+def _told_by(row: pd.Series, needed: float, size: str = "this size") -> str:
     return (
-        f"About {text.number(float(f'{needed:.2g}'))} cases would tell a gap of this size; there are {text.number(n)}."
+        f"About {text.number(float(f'{needed:.2g}'))} cases would tell a gap of {size}; there are "
+        f"{text.number(row['n'])}."
     )
 
 

@@ -30,7 +30,7 @@ VARIATION_WORDS = {
 }
 ASSURANCE_WORDS = {
     "hits": "Meets the target reliably",
-    "hit_or_miss": "Sometimes meets the target, sometimes not",
+    "hit_or_miss": "May meet or miss the target",
     "misses": "Misses the target reliably",
     "none": "No statement about the target",
 }
@@ -54,6 +54,9 @@ OUTCOME_WORDS = {
     "cannot_tell": "Cannot tell yet",
     "not_judged": "Not judged",
 }
+# Why a miss could be chance: sampling alone may explain it, or only the tolerance is in doubt.
+REACHES = "the interval reaches the target"
+REACHES_TOLERANCE = "the interval reaches the agreed tolerance"
 LEVEL_WORDS = {
     "centre": ("centre", "centres"),
     "site": ("site", "sites"),
@@ -188,9 +191,8 @@ def interval(row: Mapping[str, Any]) -> str:
     """Write the interval of a verdict, or nothing where there is none."""
     if _missing(row["ci_low"]) or _missing(row["ci_high"]):
         return ""
-    return (
-        f"likely between {value(row['ci_low'], row['unit_of_value'])} and {value(row['ci_high'], row['unit_of_value'])}"
-    )
+    low, high = (value(row[end], row["unit_of_value"]) for end in ("ci_low", "ci_high"))
+    return f"likely between {low.removesuffix(' per 1,000')} and {high}"
 
 
 def verdict(row: Mapping[str, Any], *, period: str, who: str | None = None) -> str:
@@ -224,15 +226,22 @@ def meaning(row: Mapping[str, Any]) -> str:
         "within_tolerance": f"Just {beyond} it, within the agreed tolerance.",
         "missed_chance": "Missed, but this could be chance: do not act on this one figure.",
         "missed_real": "Missed, and the gap is real.",
-        "cannot_meet": "Missed, as nearly always: this way of working cannot meet the target, so change one of them.",
+        "cannot_meet": "Missed, as nearly always: this process cannot meet it, so change the process or the target.",
         "no_target": "",
     }[status]
     if status == "met" and not row["certain"]:
         untold = interval(row) == ""
-        sentence = "Met, as far as can be told." if untold else "Met, though only just: a miss cannot be ruled out."
-    if status == "missed_chance" and row["variation"] == "worsening":
-        return "Missed: the gap itself could be chance, but it is getting worse."
-    change = {"improving": "It is improving.", "worsening": "It is getting worse."}.get(row["variation"], "")
+        sentence = "Met, as far as can be told." if untold else "Met, but a miss cannot be ruled out."
+    course = {"improving": "improving", "worsening": "getting worse"}.get(row["variation"], "")
+    settled = {"improving": "a better", "worsening": "a worse"}.get(row["variation"], "")
+    level = row.get("rules") == "shift"
+    if status == "missed_chance" and REACHES_TOLERANCE in row["reasons"]:
+        more = f"by more than the agreed tolerance of {difference(row['tolerance'], row['unit_of_value'])}"
+        sentence = f"Missed; whether {more} could be chance."
+    elif status == "missed_chance" and row["variation"] == "worsening":
+        now = "it has settled at a worse level than before" if level else "it is getting worse"
+        return f"Missed: the gap itself could be chance, but {now}."
+    change = f"It has settled at {settled} level than before." if level and settled else course and f"It is {course}."
     return " ".join(part for part in (sentence, change) if part)
 
 

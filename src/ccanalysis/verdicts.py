@@ -60,8 +60,6 @@ RESEMBLANCE = (
     "successive periods resemble each other, so a mark on its chart comes about by chance several times as often as "
     "usual: wait for a second one"
 )
-# What is said of a miss that sampling alone may explain.
-REACHES = "the interval reaches the target or its tolerance"
 _MISSES = ("missed_chance", "missed_real", "cannot_meet")
 
 SERIES_COLUMNS = [
@@ -433,9 +431,10 @@ def _verdicts(
         reasons = list(gate.get((kpi.id, level, unit), whole))
         if experimental:
             reasons.append("experimental: the KPI is not approved for this period")
-        if baseline >= FULL_BASELINE and past["autocorrelation"] > HIGH_AUTOCORRELATION:
-            reasons.append(RESEMBLANCE)
         variation, rules = _variation(row, baseline)
+        resembling = baseline >= FULL_BASELINE and past["autocorrelation"] > HIGH_AUTOCORRELATION
+        if resembling and rules and not past["marked_before"]:
+            reasons.append(RESEMBLANCE)
         assurance = _assurance(kpi, row, baseline)
         status, certain, why = _status(kpi, row, baseline, assurance, variation)
         reasons += _season_words(kpi, row, past, period.kind, remarkable=bool(rules) or status in _MISSES)
@@ -491,6 +490,7 @@ def _history(kpi: Kpi, own: pd.DataFrame) -> dict[str, np.ndarray]:
         "judged": judged.sum(axis=1),
         "hit_rate": hit_rate,
         **_pooled(table, used),
+        "marked_before": table("rule")[:, -2] != "" if periods > 1 else np.zeros(len(value), dtype=bool),
         "previous": value[:, -2] if periods > 1 else np.full(len(value), np.nan),
         "autocorrelation": np.nan_to_num(spc.autocorrelation_many(kept)),
         "same": same,
@@ -631,7 +631,7 @@ def _status(
     if not known:
         return "missed_chance", False, ["no interval can be given for this figure yet"]
     if best <= tolerance + noise:
-        return "missed_chance", False, [REACHES]
+        return "missed_chance", False, [text.REACHES if best <= noise else text.REACHES_TOLERANCE]
     if assurance == "misses":
         return "cannot_meet", True, []
     usual = float(shortfall(float(latest["centre"]), target, high, kpi.better))

@@ -27,6 +27,14 @@ _WORDS = {
     "low_998": "lower than chance explains",
     "high_998": "higher than chance explains",
 }
+# What takes the place of "chance" where the limits allow for the usual differences between units.
+_USUAL = {
+    "": "no more different than units here usually are",
+    "low_95": "low, but within what is usual in one of twenty",
+    "high_95": "high, but within what is usual in one of twenty",
+    "low_998": "lower than units here usually are",
+    "high_998": "higher than units here usually are",
+}
 _LINES = {"95": "dot", "998": "dash"}
 
 
@@ -88,7 +96,7 @@ def funnel_chart(
     return Figure(
         figure,
         title=title,
-        alt=_told(units, about, title, centre),
+        alt=_told(units, about, title, centre, adjusted=adjusted),
         data=_table(units, about, title, centre=centre, target=target, adjusted=adjusted),
     )
 
@@ -115,12 +123,12 @@ def _add_units(figure: go.Figure, part: pd.DataFrame, unit: str, *, name: str, s
     )
 
 
-def _told(units: pd.DataFrame, about: Mapping[str, Any], title: str, centre: float) -> str:
+def _told(units: pd.DataFrame, about: Mapping[str, Any], title: str, centre: float, *, adjusted: bool) -> str:
     out = units[units["flag"].str.endswith("998")]
     who = f" ({text.listed(sorted(out['called'].astype(str)))})" if len(out) else ""
     return (
         f"{title}: {text.count(len(units), 'unit')} about {text.value(centre, about['unit_of_value'])}; "
-        f"{text.count(len(out), 'unit')} beyond what chance explains{who}."
+        f"{text.count(len(out), 'unit')} beyond {'what is usual here' if adjusted else 'what chance explains'}{who}."
     )
 
 
@@ -133,15 +141,18 @@ def _table(
     target: tuple[float, float],
     adjusted: bool,
 ) -> Table:
-    unit = about["unit_of_value"]
+    unit, words = about["unit_of_value"], _USUAL if adjusted else _WORDS
     rows = [
-        [row["called"], text.value(row["value"], unit), int(row["n"]), _WORDS[row["flag"]]]
+        [row["called"], text.value(row["value"], unit), int(row["n"]), words[row["flag"]]]
         for _, row in units.sort_values("called").iterrows()
     ]
     aim = text.target(*target, about["better"], unit)
     notes = [f"The whole: {text.value(centre, unit)}; {aim if aim == 'no target' else f'target {aim}'}."]
     if adjusted:
-        notes.append("The limits allow for the usual differences between units besides chance.")
+        notes.append(
+            "The limits allow for the usual differences between units besides chance, so a unit within them can still "
+            "miss its target for certain."
+        )
     notes.append("Units stand in name order; this is no ranking.")
     columns: list[str | Column] = [
         "Unit",

@@ -1,8 +1,9 @@
 """Card data stay outside: every record is looked at before it is written anywhere, even for a moment.
 
-What a person or a form writes is seen here; a number that is broken up by words is seen where free text is kept. Cells that fill an identifier, a time or a number are left alone: their texts are never kept as texts for people, and an
-order number may have the digits of a card. In all other cells, mapped or not, card numbers and security codes are
-masked, and counted.
+What a person or a form writes is seen here; a number that is broken up by words is seen where free text is kept. Cells
+that fill an identifier, a time or a number are left alone: their texts are never kept as texts for people, and an order
+number may have the digits of a card. In all other cells, mapped or not, card numbers and security codes are masked, and
+counted.
 """
 
 from __future__ import annotations

@@ -155,9 +155,7 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
     schema = None
     if source.format == "csv":
         door = Door(identifying(source, export.table), delimiter=source.delimiter, quote=source.quote)
-        records = csv_files.number_records(
-            source, export.path, work, number=export.number, door=door, careful=careful
-        )
+        records = csv_files.number_records(source, export.path, work, number=export.number, door=door, careful=careful)
         _note_masked(stage, export, door)
         if records.sha256 != export.sha256:
             raise _changed(export)
@@ -184,7 +182,9 @@ def _note_masked(stage: Stage, export: Export, door: Door) -> None:
     if door.cards:
         stage.note(f"{export.name}: card numbers were masked {door.cards:,} times; take them out at the source")
     if door.codes:
-        stage.note(f"{export.name}: security codes of cards were masked {door.codes:,} times; they may not be kept at all")
+        stage.note(
+            f"{export.name}: security codes of cards were masked {door.codes:,} times; they may not be kept at all"
+        )
 
 
 def _changed(export: Export) -> ContractError:

@@ -77,11 +77,14 @@ def _short(results: Results, row: pd.Series) -> str:
     about = common.about(results, row["kpi"])
     unit = about["unit_of_value"]
     name = common.name_of(results, row)
-    target = text.target(row["target"], row.get("target_high", np.nan), about["better"], unit)
+    judged = common.verdicts_of(results, row["kpi"], row["level"])
+    judged = judged[judged["unit"] == row["unit"]]
+    around = text.interval(judged.iloc[0]) if len(judged) else ""
+    evidence = f"n {text.number(row['n'])}" + (f", {around}" if around else "")
+    figure = f"{name}: {about['name']} at {text.value(row['value'], unit)} ({evidence})"
     if about["better"] == "within":
-        target = "outside the agreed range"
-        return f"{name}: {about['name']} at {text.value(row['value'], unit)}, {target}"
-    return f"{name}: {about['name']} at {text.value(row['value'], unit)}, {target} wanted"
+        return f"{figure}, outside the agreed range"
+    return f"{figure}, {text.target(row['target'], np.nan, about['better'], unit)} wanted"
 
 
 def findings_note(
@@ -142,9 +145,10 @@ def _impact(results: Results, row: Mapping[str, Any]) -> str:
     if row["kind"] not in ("improve", "development") or np.isnan(impact) or impact <= 0:
         return ""
     unit = common.about(results, row["kpi"])["unit_of_value"]
-    size = {"share": text.count(round(impact), "contact"), "s": text.duration(impact)}.get(
-        unit, text.count(round(impact), "case")
-    )
+    size = {
+        "share": text.count(round(impact), "contact"),
+        "s": f"{text.duration(impact)} over all {text.count(row['n'], 'contact')}",
+    }.get(unit, text.count(round(impact), "case"))
     money = row.get("money", np.nan)
     worth = "" if np.isnan(money) else f", or {text.money(money, results.facts.get('currency', 'GBP'))},"
     return f"Closing the gap is worth about {size}{worth} in the period. "

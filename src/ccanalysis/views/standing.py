@@ -64,6 +64,7 @@ def cards(results: Results) -> Note:
 def _card(row: pd.Series, line: pd.DataFrame) -> Card:
     unit = row["unit_of_value"]
     note = [] if np.isnan(row["n"]) else [f"n {text.number(row['n'])}"]
+    note += [around] if (around := text.interval(row)) else []
     note += ["experimental"] if row["experimental"] else []
     if row["status"] == "not_judged":
         note += list(row["reasons"][:1])
@@ -140,9 +141,12 @@ def _verdict_row(results: Results, row: pd.Series, *, single: bool) -> list[Any]
 
 
 def _hits(row: Mapping[str, Any]) -> str:
-    if np.isnan(row["hit_rate"]):
-        return ""
-    return f"met in {row['hit_rate'] * row['n_baseline']:.0f} of {row['n_baseline']} periods"
+    parts = []
+    if not np.isnan(row["target"]) and row["tolerance"] > 0:
+        parts.append(f"tolerance {text.difference(row['tolerance'], row['unit_of_value'])}")
+    if not np.isnan(row["hit_rate"]):
+        parts.append(f"met in {row['hit_rate'] * row['n_baseline']:.0f} of {row['n_baseline']} periods")
+    return ", ".join(parts)
 
 
 def changes_note(results: Results) -> Note:
@@ -160,7 +164,8 @@ def changes_note(results: Results) -> Note:
             parts.append(f"{text.STATUS_WORDS[row['status_before']]} → {text.STATUS_WORDS[row['status']]}")
         if row["variation"] != row["variation_before"]:
             parts.append(f"{text.VARIATION_WORDS[row['variation']].lower()}")
-        items.append(Item(text=f"{row['name']}: {', '.join(parts)}", status=common.STATUS[row["status"]]))
+        what = f"{row['name']}: {', '.join(parts)}"
+        items.append(Item(text=what, detail=row["sentence"], status=common.STATUS[row["status"]]))
     return Note(kind="verdicts", items=items)
 
 
