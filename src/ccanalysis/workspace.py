@@ -15,12 +15,24 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ccanalysis import contracts
+from ccanalysis import contracts, vendors
 from ccanalysis.errors import NoInputError, SettingsError, nearest, place
 from ccanalysis.periods import KINDS, Kind
 
 SETTINGS_FILE = "ccanalysis.toml"
-FORMATS = ("csv", "excel", "parquet")
+FORMATS = ("csv", "excel", "parquet", "json")
+ENDINGS = {
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
 UNITS = ("s", "ms", "min", "h", "day", "hh:mm:ss")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LEVELS = ("centre", "site", "team", "line_manager", "queue", "channel", "reason", "agent")
@@ -74,7 +86,9 @@ class Source:
         name: A short name for intake tables and errors.
         table: The contract table.
         files: A glob below the workspace, or below a declared path written `{name}/...`.
-        format: `csv`, `excel` or `parquet`.
+        vendor: The vendor's format, as `amazon_connect.contact_records`; empty for a table that the mapping alone
+            describes. Columns that are given here take the place of the vendor's, codes are added to them.
+        format: `csv`, `excel`, `parquet` or `json`; where it is not given, the ending of `files` tells.
         encoding: The declared encoding; a byte order mark is honoured, nothing else is guessed.
         delimiter: The field delimiter of a CSV file.
         quote: The quote character of a CSV file, or empty for none.
@@ -91,7 +105,8 @@ class Source:
     name: str
     table: str
     files: str
-    format: Literal["csv", "excel", "parquet"] = "csv"
+    vendor: str = ""
+    format: Literal["csv", "excel", "parquet", "json"] = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
@@ -564,7 +579,10 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
     if not pattern.strip():
         raise section.error("files", "'files' names no file", 'Write for example files = "data/contacts_*.csv"')
     table = tables[table_name]
+    vendor = _vendor(section, table_name)
     columns_section = section.section("columns")
+    if vendor:
+        columns_section.content = _over(tomllib.loads(vendor.tables[table_name]), columns_section.content)
     columns = {key: _field(columns_section, key, table) for key in list(columns_section.content)}
     mapped = {column.name for column in table.mapped}
     for key in columns:
@@ -584,7 +602,8 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
         name=name,
         table=table_name,
         files=files,
-        format=section.choice("format", FORMATS, "csv"),
+        vendor=vendor.name if vendor else "",
+        format=_format(section, pattern, vendor),
         encoding=section.take("encoding", str, "utf-8"),
         delimiter=section.take("delimiter", str, ","),
         quote=section.take("quote", str, '"'),
@@ -598,7 +617,55 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
         line=line,
     )
     section.finish()
+    for setting, why in (vendor.ask if vendor else {}).items():
+        if not getattr(source, setting):
+            raise section.error(setting, f"source {name!r} does not say its {setting!r}: {why}", _ASKED[setting])
     return source
+
+
+_ASKED = {"zone": 'Add zone = "Europe/London", with the zone that the export was made in'}
+
+
+def _vendor(section: _Section, table: str) -> vendors.VendorFormat | None:
+    """Return the vendor's format that a source names."""
+    name = section.take("vendor", str, "")
+    if not name:
+        return None
+    try:
+        form = vendors.format_named(name)
+    except SettingsError as error:
+        raise section.error("vendor", error.problem, error.remedy) from None
+    if table not in form.tables:
+        raise section.error("table", f"{name} does not fill {table!r}", f"It fills {', '.join(form.tables)}")
+    return form
+
+
+def _format(section: _Section, pattern: str, vendor: vendors.VendorFormat | None) -> Any:
+    """Return how the files are built: as the settings say, else as their ending does."""
+    if vendor and "format" in section.content:
+        raise section.error("format", f"{vendor.name} says itself how its files are built", "Take 'format' out")
+    told = ENDINGS.get(Path(pattern).suffix.lower(), "csv")
+    return section.choice(
+        "format", FORMATS, "json" if vendor and vendor.readers == ("json",) else "csv" if vendor else told
+    )
+
+
+def _over(default: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the columns of a source over those of its vendor; codes are added, anything else takes the old one's place."""
+    merged = dict(default)
+    for name, mapping in given.items():
+        base = default.get(name)
+        base = {"column": base} if isinstance(base, str) else base
+        tells = isinstance(mapping, str) or not {"column", "value", "cases", "seconds_between", "product"}.isdisjoint(
+            mapping
+        )
+        if base is None or tells or not isinstance(mapping, dict):
+            merged[name] = mapping
+            continue
+        merged[name] = {**base, **mapping}
+        if isinstance(mapping.get("codes"), dict) and isinstance(base.get("codes"), dict):
+            merged[name]["codes"] = {**base["codes"], **mapping["codes"]}
+    return merged
 
 
 def _texts(section: _Section, key: str) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class _Builder:
         self.days = days
         self.blanks = blanks
         self.inner_newline = inner_newline
-        self.typed = source.format != "csv"
+        self.typed = source.format in ("excel", "parquet")
         self.details: dict[tuple[str, str], str] = {}
         self.moments: list[str] = []
         self.doubts: list[str] = []
@@ -425,7 +425,7 @@ class _Builder:
 
     def _with_stored(self, form: str, local: str, instant: str, stored: str) -> tuple[str, str]:
         """Add the cells that the file itself stores as times; a workbook's only where the mapping says so."""
-        if self.source.format == "csv" or (self.source.format == "excel" and form not in ("excel", "iso")):
+        if not self.typed or (self.source.format == "excel" and form not in ("excel", "iso")):
             return local, instant
         offset = f"regexp_matches({stored}, '[+-]\\d{{2}}(:?\\d{{2}})?$') AND length({stored}) > 19"
         local_stored = f"CASE WHEN NOT ({offset}) THEN try_cast({stored} AS TIMESTAMP) END"

@@ -1,0 +1,57 @@
+"""Export formats of vendors: their units, clocks, codes, keys and delivery, how they are known, and how they are read.
+
+A source names one with `vendor = "system.record"`. Its module says what the vendor publishes, brings a mapping, and
+makes flat records of what is not a flat table; casting, quarantine and counting are those of every other export.
+"""
+
+from __future__ import annotations
+
+from ccanalysis.errors import SettingsError, nearest
+from ccanalysis.vendors import (
+    amazon_contact_records,
+    asterisk_queue_log,
+)
+from ccanalysis.vendors.common import Head, VendorFormat, read_head
+
+__all__ = ["FORMATS", "Head", "VendorFormat", "format_named", "read_head", "recognise"]
+
+FORMATS: dict[str, VendorFormat] = {
+    module.FORMAT.name: module.FORMAT
+    for module in (
+        amazon_contact_records,
+        asterisk_queue_log,
+    )
+}
+
+
+def format_named(name: str) -> VendorFormat:
+    """Return a vendor format by name.
+
+    Raises:
+        SettingsError: There is none of that name; the nearest is offered.
+    """
+    if name not in FORMATS:
+        raise SettingsError(f"there is no vendor format {name!r}", remedy=nearest(name, list(FORMATS)))
+    return FORMATS[name]
+
+
+def recognise(head: Head) -> tuple[VendorFormat, str] | None:
+    """Tell which vendor format a file seems to have, and by what; None where there is none, or more than one.
+
+    Examples:
+        >>> recognise(Head("csv", names=("Call", "Wait"))) is None
+        True
+    """
+    found = []
+    for form in FORMATS.values():
+        if head.kind not in form.readers:
+            continue
+        if head.kind == "log":
+            found.append((form, "its first line is an event of a log: seconds since 1970 and fields between bars"))
+        elif form.marks and set(form.marks) <= set(head.names):
+            where = "its header" if head.kind == "csv" else "its first record"
+            found.append((form, f"{where} has {', '.join(form.marks[:-1])} and {form.marks[-1]}"))
+    found.sort(key=lambda pair: -len(pair[0].marks))
+    if len(found) > 1 and len(found[0][0].marks) == len(found[1][0].marks):
+        return None
+    return found[0] if found else None
