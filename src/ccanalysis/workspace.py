@@ -43,6 +43,21 @@ Opening = tuple[time, time] | None  # None: closed
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondClock:
+    """Another column that tells the same time, with which the first must agree.
+
+    Attributes:
+        columns: Export columns; several are joined with one space.
+        format: How they are written, as for a time.
+        within_s: How far the two may be apart, seconds; an hour lets a clock change pass.
+    """
+
+    columns: tuple[str, ...]
+    format: str
+    within_s: int = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
 class FieldMapping:
     """How one contract column is filled from an export.
 
@@ -62,6 +77,7 @@ class FieldMapping:
         true: Export texts that mean yes.
         false: Export texts that mean no.
         scale: A factor to multiply a number by (0.01 turns per cent into a share).
+        agrees_with: A second clock of the export; a row whose two clocks are further apart is quarantined.
     """
 
     columns: tuple[str, ...] = ()
@@ -76,6 +92,7 @@ class FieldMapping:
     true: tuple[str, ...] = ("true", "True", "TRUE")
     false: tuple[str, ...] = ("false", "False", "FALSE")
     scale: float | None = None
+    agrees_with: SecondClock | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -399,6 +416,20 @@ _TYPE_NAMES = {
 _TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports")
 
 
+def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
+    """Read and check the sources of a text of settings, before it becomes part of a workspace.
+
+    Args:
+        text: One or more `[[sources]]`.
+        folder: What a path that is written `{here}/...` stands for.
+
+    Raises:
+        SettingsError: A source cannot be followed.
+    """
+    top = _Section(tomllib.loads(text), _Lines(text))
+    return tuple(_source(section, contracts.TABLES, {"here": folder}) for section in top.sections("sources"))
+
+
 def _workspace(root: Path, top: _Section) -> Workspace:
     for key in top.content:
         if key not in _TOP:
@@ -694,6 +725,7 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
         )
         item.finish()
     codes = section.take("codes", dict, None)
+    clock = _second_clock(section, columns, key, table)
     between, product = _texts(section, "seconds_between"), _texts(section, "product")
     if between and len(between) != 2:
         raise columns.error(key, "'seconds_between' takes two columns, the earlier and the later")
@@ -710,6 +742,7 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
         true=_texts(section, "true") or FieldMapping.true,
         false=_texts(section, "false") or FieldMapping.false,
         scale=section.take("scale", (int, float), None),
+        agrees_with=clock,
     )
     section.finish()
     given = [bool(mapping.columns), mapping.value is not None, bool(cases), bool(between), bool(product)]
@@ -738,6 +771,21 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
                     key, f"{value!r} is not an allowed value of {key!r}", f"Allowed are: {', '.join(allowed)}"
                 )
     return mapping
+
+
+def _second_clock(section: _Section, columns: _Section, key: str, table: contracts.Table) -> SecondClock | None:
+    if "agrees_with" not in section.content:
+        section.known.append("agrees_with")
+        return None
+    if key not in table or table.column(key).type != "instant":
+        raise columns.error(key, f"{key!r} is not a time, so it has no second clock to agree with")
+    clock = section.section("agrees_with")
+    names = _texts(clock, "column")
+    if not names:
+        raise columns.error(key, "'agrees_with' names no column", 'Write agrees_with = { column = "call_date", ... }')
+    read = SecondClock(columns=names, format=clock.take("format", str), within_s=clock.take("within_s", int, 3600))
+    clock.finish()
+    return read
 
 
 def _plan(section: _Section) -> ReportPlan:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccanalysis import vendors
+from ccanalysis.contracts import TABLES
+from ccanalysis.errors import ContractError, SettingsError
+
 from . import vendor_exports as made
-from .conftest import Desk, faults, rows
+from .conftest import CALLS_COLUMNS, Desk, faults, rows
 
 CONTACTS = ("contact_id", "offered_at", "answered_at", "outcome", "queue", "agent_id", "wait_s", "talk_s", "transfers")
 AMAZON, QUEUE_LOG = "amazon_connect.contact_records", "asterisk.queue_log"
@@ -343,3 +350,446 @@ def test_a_call_whose_log_was_rotated_is_whole_again(desk):
     begun, ended = made.event(0, "c.1", "ENTERQUEUE", "", "", 1), made.event(30, "c.1", "ABANDON", 1, 1, 30)
     staged = read(desk, QUEUE_LOG, [ended + "\n", begun + "\n"], "contacts", name="queue_log")
     assert rows(staged.tables["contacts"], "contact_id", "wait_s", "source_file") == [("c.1", "30", "data/queue_log")]
+
+
+# --- Amazon Connect evaluations ---------------------------------------------------------------------------------------
+
+EVALUATIONS = "amazon_connect.evaluations"
+SCORES = ("evaluation_id", "criterion", "contact_id", "source", "form_version", "points", "max_points", "auto_fail")
+
+
+def test_an_amazon_evaluation_becomes_its_questions(desk):
+    """A question that does not apply and one in words have no points, which is not nought; notes stay outside."""
+    staged = read(desk, EVALUATIONS, made.amazon_evaluation(), "evaluations", name="evaluation.json")
+    assert rows(staged.tables["evaluations"], *SCORES) == [
+        ("e-1", "greeting", "c-1", "call_monitoring", "3", "80.0", "100.0", "false"),
+        ("e-1", "payment", "c-1", "call_monitoring", "3", None, None, "false"),
+        ("e-1", "remarks", "c-1", "call_monitoring", "3", None, None, "false"),
+    ]
+    assert b"Rosalind" not in b"".join(path.read_bytes() for path in staged.folder.iterdir())
+
+
+def test_two_files_of_one_evaluation_count_once_by_submission(desk):
+    """The file that was submitted last counts whole, whatever its name; the other's questions are duplicates."""
+    files = [made.amazon_evaluation(submitted="2026-11-11T10:00:00Z", points=60), made.amazon_evaluation()]
+    staged = read(desk, EVALUATIONS, files, "evaluations", name="evaluation.json")
+    assert rows(staged.tables["evaluations"], "criterion", "points", "source_file") == [
+        ("greeting", "60.0", "data/evaluation.json"),
+        ("payment", None, "data/evaluation.json"),
+        ("remarks", None, "data/evaluation.json"),
+    ]
+    assert of(staged, "evaluations") == {"read": 6, "kept": 3, "quarantined": 0, "duplicates": 3, "set_aside": 0}
+
+
+def test_a_cut_document_is_refused_with_its_line(desk):
+    """A document that ends early has no row that could be trusted to be the last."""
+    with pytest.raises(ContractError) as refused:
+        read(desk, EVALUATIONS, made.amazon_evaluation()[:700], "evaluations", name="evaluation.json")
+    assert str(refused.value).startswith("evaluation.json, row ")
+    assert "the file is not whole JSON, so it is damaged, cut or still being written" in str(refused.value)
+
+
+# --- NICE CXone -------------------------------------------------------------------------------------------------------
+
+CXONE = "nice_cxone.call_detail"
+ZONE = 'zone = "America/Denver"\n'
+
+
+def test_cxone_rows_become_contacts(desk):
+    """Two transfers in a row are one contact; abandoned before the queue is not abandoned in it."""
+    staged = read(desk, CXONE, made.cxone_file(), "contacts", more=ZONE)
+    columns = (
+        "contact_id",
+        "offered_at",
+        "channel",
+        "outcome",
+        "agent_id",
+        "menu_s",
+        "wait_s",
+        "talk_s",
+        "acw_s",
+        "transfers",
+    )
+    assert rows(staged.tables["contacts"], *columns) == [
+        ("101", "2026-11-09 15:00:00+00", "voice", "answered", "7", "30", "20", "200", "15", "0"),
+        ("102", "2026-11-09 15:01:00+00", "voice", "answered", "7", "30", "95", "200", "15", "0"),
+        ("103", "2026-11-09 15:02:00+00", "voice", "abandoned", None, "30", "40", "0", "0", "0"),
+        ("104", "2026-11-09 15:03:00+00", "voice", "left_menu", None, "30", "0", "0", "0", "0"),
+        ("105", "2026-11-09 15:04:00+00", "voice", "answered", "7", "30", "20", "310", "25", "2"),
+        ("108", "2026-11-09 15:05:00+00", "chat", "answered", "7", "30", "20", "200", "15", "0"),
+    ]
+    assert of(staged, "contacts") == {"read": 6, "kept": 6, "quarantined": 0, "duplicates": 0, "set_aside": 2}
+    dropped = (
+        "personal fields of source 'contacts' are dropped at the door: 'ANI_Dialnum', 'Agent_Name', 'Contact_Name'"
+    )
+    assert dropped in staged.notes
+
+
+def test_cxone_rows_become_segments_of_the_first_master(desk):
+    """A contact that is transferred twice gets a new master; the chain is followed to its beginning."""
+    staged = read(desk, CXONE, made.cxone_file(), "segments", more=ZONE)
+    found = rows(staged.tables["segments"], "segment_id", "contact_id", "agent_id", "talk_s")
+    assert [row for row in found if row[1] == "105"] == [
+        ("105", "105", "7", "200"),
+        ("106", "105", "8", "50"),
+        ("107", "105", "9", "60"),
+    ]
+
+
+def test_the_flag_of_cxone_is_turned_round(desk):
+    """0 was handled within the level, 1 was not, -1 does not count; anything else is quarantined."""
+    desk.sources.append('[tables.contacts.columns]\nwithin = { type = "text", about = "within the service level" }\n')
+    content = made.cxone_file() + made.cxone("109", sla="2") + "\n"
+    staged = read(desk, CXONE, content, "contacts", more=ZONE, columns='within = "Within service level"')
+    assert dict(rows(staged.tables["contacts"], "contact_id", "within"))["101"] == "yes"
+    assert dict(rows(staged.tables["contacts"], "contact_id", "within"))["102"] == "no"
+    assert dict(rows(staged.tables["contacts"], "contact_id", "within"))["103"] is None
+    assert faults(staged) == [(10, None, "record")]
+
+
+def test_cxone_needs_a_zone(desk):
+    """Local times of an unknown zone cannot be placed in time."""
+    with pytest.raises(SettingsError) as refused:
+        read(desk, CXONE, made.cxone_file(), "contacts")
+    assert str(refused.value) == (
+        "ccanalysis.toml:4: source 'contacts' does not say its 'zone': CXone writes local times and not of which zone. "
+        'Add zone = "Europe/London", with the zone that the export was made in'
+    )
+
+
+def test_a_cxone_file_that_is_written_day_first_is_refused_whole(desk):
+    """One month above 12 shows that all the others were read wrongly without a word."""
+    content = "\n".join([made.CXONE_HEADER, made.cxone("1", day="05/11/2026"), made.cxone("2", day="13/11/2026"), ""])
+    with pytest.raises(ContractError) as refused:
+        read(desk, CXONE, content, "contacts", more=ZONE)
+    assert str(refused.value) == (
+        "export.txt, row 3: Start_Date has a month above 12, so this file is not written month first as CXone publishes "
+        "it. Export it again with US dates, or declare it without vendor and with its own format"
+    )
+
+
+def test_a_cxone_row_that_two_exports_repeat_counts_once(desk):
+    """Overlapping days; also for a contact of several rows."""
+    staged = read(desk, CXONE, [made.cxone_file(), made.cxone_file()], "contacts", more=ZONE)
+    assert of(staged, "contacts") == {"read": 14, "kept": 6, "quarantined": 0, "duplicates": 8, "set_aside": 2}
+    assert dict(rows(staged.tables["contacts"], "contact_id", "talk_s"))["105"] == "310"
+
+
+def test_a_local_time_that_came_twice_is_not_guessed(desk):
+    """Clocks in Denver went back on 1 November 2026 at two."""
+    content = "\n".join([made.CXONE_HEADER, made.cxone("1", day="11/01/2026", clock="01:30:00"), made.cxone("2"), ""])
+    staged = read(desk, CXONE, content, "contacts", more=ZONE)
+    assert faults(staged) == [(2, "offered_at", "time_twice")]
+
+
+# --- Zendesk ----------------------------------------------------------------------------------------------------------
+
+TICKETS, TALK = "zendesk.ticket_metrics", "zendesk.talk_calls"
+EMAIL = 'channel = { value = "email" }'
+
+
+def test_zendesk_minutes_become_seconds(desk):
+    """Ninety minutes are 5,400 seconds; a ticket that waits is set aside, one solved without reply flowed out."""
+    staged = read(desk, TICKETS, made.tickets_file(), "contacts", columns=EMAIL)
+    begins = made.tickets_file().splitlines().index('   "ticket_id": 3,') - 1  # the brace and the record's own id
+    columns = ("contact_id", "answered_at", "outcome", "wait_s", "resolved", "transfers", "source_row")
+    assert rows(staged.tables["contacts"], *columns) == [
+        ("1", "2026-11-09 09:30:00+00", "answered", "5400", "true", "1", "3"),
+        ("3", None, "flowed_out", None, "true", "1", str(begins)),
+    ]
+    assert of(staged, "contacts") == {"read": 2, "kept": 2, "quarantined": 0, "duplicates": 0, "set_aside": 1}
+
+
+def test_zendesk_business_minutes_are_asked_for_by_one_line(desk):
+    """The calendar is the default; the schedule behind business minutes may change."""
+    columns = EMAIL + '\nwait_s = { column = "reply_time_in_minutes.business", unit = "min" }'
+    staged = read(desk, TICKETS, made.tickets_file(), "contacts", columns=columns)
+    assert rows(staged.tables["contacts"], "wait_s") == ["1800", None]
+
+
+def test_zendesk_tickets_do_not_say_their_channel(desk):
+    """The settings must."""
+    with pytest.raises(SettingsError) as refused:
+        read(desk, TICKETS, made.tickets_file(), "contacts")
+    assert "source 'contacts' does not say where 'channel' comes from (medium)" in str(refused.value)
+
+
+def test_zendesk_tickets_are_read_from_csv_too(desk):
+    """Nested fields are columns there, joined by an underscore or a point; the latest version of a ticket holds."""
+    header = (
+        "ticket_id,created_at,solved_at,updated_at,reopens,replies,assignee_stations,reply_time_in_minutes_calendar"
+    )
+    old = "1,2026-11-09T08:00:00Z,,2026-11-09T09:00:00Z,0,1,1,12"
+    new = "1,2026-11-09T08:00:00Z,2026-11-09T10:00:00Z,2026-11-09T10:00:00Z,0,1,1,12"
+    staged = read(desk, TICKETS, "\n".join([header, new, old, ""]), "contacts", columns=EMAIL)
+    assert rows(staged.tables["contacts"], "contact_id", "wait_s", "resolved") == [("1", "720", "true")]
+    assert of(staged, "contacts")["duplicates"] == 1
+
+
+def test_zendesk_talk_tells_how_each_call_ended(desk):
+    """Abandoned on hold had been answered; abandoned in the menu never queued; with voicemail nobody answered."""
+    staged = read(desk, TALK, made.talk_file(), "contacts")
+    columns = ("contact_id", "outcome", "direction", "answered_at", "wait_s", "acw_s", "recording_paused")
+    answered = "2026-11-09 08:00:40+00"
+    assert rows(staged.tables["contacts"], *columns) == [
+        ("1", "answered", "inbound", answered, "25", "20", "false"),
+        ("2", "abandoned", "inbound", None, "25", "20", "false"),
+        ("3", "left_menu", "inbound", None, "25", "20", "false"),
+        ("4", "answered", "inbound", answered, "25", "20", "false"),
+        ("5", "abandoned", "inbound", None, "25", "20", "false"),
+        ("6", "voicemail", "inbound", None, "25", "20", "false"),
+        ("7", "answered", "inbound", answered, "25", "20", "true"),
+        ("8", "answered", "callback", answered, "25", "20", "false"),
+    ]
+
+
+def test_a_status_of_zendesk_talk_that_is_not_listed_is_quarantined(desk):
+    """And a page of the interface is read as well as JSON lines."""
+    page = json.dumps({"calls": [made.talk_call(1), made.talk_call(2, "lost_in_space")], "count": 2})
+    staged = read(desk, TALK, page, "contacts")
+    assert faults(staged) == [(1, "outcome", "code")]
+    assert rows(staged.tables["contacts"], "contact_id") == ["1"]
+
+
+# --- Talkdesk ---------------------------------------------------------------------------------------------------------
+
+TALKDESK = "talkdesk.calls"
+DUBLIN = 'zone = "Europe/Dublin"\n'
+
+
+def test_talkdesk_is_read_on_both_sides_of_its_change(desk):
+    """One history of two files: fractions of a day and seconds give the same six seconds."""
+    desk.sources.append('[tables.contacts.columns]\nmoved = { type = "text", about = "whether it was transferred" }\n')
+    staged = read(
+        desk,
+        TALKDESK,
+        [made.talkdesk_new(), made.talkdesk_old()],
+        "contacts",
+        more=DUBLIN,
+        columns='moved = "is_transfer"',
+    )
+    columns = ("contact_id", "offered_at", "outcome", "direction", "wait_s", "talk_s", "moved")
+    assert rows(staged.tables["contacts"], *columns, order="contact_id") == [
+        ("k1", "2026-05-09 07:00:00+00", "answered", "inbound", "6", "280", "true"),
+        ("k2", "2026-05-09 08:00:00+00", "abandoned", "inbound", "6", "0", "false"),
+        ("k3", "2026-05-12 08:00:00+00", "answered", "inbound", "6", "280", "true"),
+        ("k4", "2026-05-12 09:00:00+00", "abandoned", "inbound", "60", "0", "false"),
+        ("k5", "2026-05-12 10:00:00+00", "voicemail", "inbound", "30", "0", "false"),
+        ("k6", "2026-05-12 11:00:00+00", "void", "outbound", "0", "0", "false"),
+    ]
+    assert "personal fields of source 'contacts' are dropped at the door: 'user_email'" in staged.notes
+
+
+def test_a_talkdesk_file_with_both_writings_is_refused(desk):
+    """The form of the times decides for the whole file; nothing is told from the size of a number."""
+    content = made.talkdesk_old() + made.talkdesk_new().split("\n", 1)[1]
+    with pytest.raises(ContractError) as refused:
+        read(desk, TALKDESK, content, "contacts", more=DUBLIN)
+    assert str(refused.value).startswith("export.txt, row 4: from this row on times are written in the other way")
+    assert str(refused.value).endswith("Export the days before and from 11 May 2026 into files of their own")
+
+
+@settings(max_examples=20, deadline=None)
+@given(seconds=st.integers(0, 86_399))
+def test_every_second_of_a_day_survives_talkdesks_fractions(seconds):
+    """A fraction of a day with nine decimals tells every second apart."""
+    from ccanalysis.vendors.talkdesk_calls import OLD, _seconds
+
+    assert _seconds(f"{seconds / 86_400:.9f}", OLD) == str(seconds)
+
+
+def test_a_number_of_talkdesk_that_does_not_fit_the_form_is_quarantined(desk):
+    """A fraction in a file of seconds is not taken for one."""
+    content = made.talkdesk_new().replace(",280,6,", ",280,0.000069444446,")
+    assert faults(read(desk, TALKDESK, content, "contacts")) == [(2, None, "record")]
+
+
+# --- Genesys Cloud ----------------------------------------------------------------------------------------------------
+
+GENESYS = "genesys_cloud.conversations"
+
+
+def test_genesys_conversations_become_contacts(desk):
+    """Milliseconds become seconds; a flow-out is neither answered nor abandoned; one that goes on is set aside."""
+    staged = read(desk, GENESYS, made.genesys_file(), "contacts", name="conversations.json")
+    columns = (
+        "contact_id",
+        "offered_at",
+        "answered_at",
+        "outcome",
+        "queue",
+        "agent_id",
+        "team",
+        "wait_s",
+        "talk_s",
+        "hold_s",
+        "acw_s",
+    )
+    offered, answered = "2026-11-09 08:00:10+00", "2026-11-09 08:00:25.4+00"
+    assert rows(staged.tables["contacts"], *columns) == [
+        ("v-1", offered, answered, "answered", "q-billing", "u-fell", "team-leeds", "15", "150", "9", "21"),
+        ("b-1", offered, None, "abandoned", "q-billing", None, None, "61", None, None, None),
+        ("s-1", offered, None, "abandoned", "q-billing", None, None, "2", None, None, None),
+        ("f-1", offered, None, "flowed_out", "q-billing", None, None, "90", None, None, None),
+        ("m-1", "2026-11-09 08:00:00+00", None, "left_menu", None, None, None, None, None, None, None),
+    ]
+    assert of(staged, "contacts") == {"read": 5, "kept": 5, "quarantined": 0, "duplicates": 0, "set_aside": 1}
+    assert b"Rosalind" not in b"".join(path.read_bytes() for path in staged.folder.iterdir())
+
+
+def test_a_genesys_conversation_has_segments(desk):
+    """One per session at a queue and at an agent, all on the line of their conversation."""
+    staged = read(desk, GENESYS, made.lines([made.conversation()]), "segments")
+    assert rows(staged.tables["segments"], "segment_id", "contact_id", "kind", "wait_s", "talk_s", "source_row") == [
+        ("v-1-q", "v-1", "queue", "15", None, "1"),
+        ("v-1-a", "v-1", "agent", None, "150", "1"),
+    ]
+
+
+def test_a_genesys_conversation_that_spans_two_extracts_counts_once(desk):
+    """First without its end, then whole; the later one holds."""
+    whole = made.conversation()
+    part = made.conversation(ended=False)
+    for participant in part["participants"]:
+        for session in participant["sessions"]:
+            for one in session.get("metrics", ()):
+                one["emitDate"] = "2026-11-09T08:01:00.000Z"
+    staged = read(desk, GENESYS, [made.lines([whole]), made.lines([part])], "contacts")
+    assert rows(staged.tables["contacts"], "contact_id", "ended_at") == [("v-1", "2026-11-09 08:03:30+00")]
+    assert of(staged, "contacts")["duplicates"] == 1
+    segments = Desk(desk.root)
+    staged = read(segments, GENESYS, [made.lines([whole]), made.lines([part])], "segments")
+    assert of(staged, "segments") == {"read": 4, "kept": 2, "quarantined": 0, "duplicates": 2, "set_aside": 0}
+
+
+def test_rescored_deleted_and_calibrated_evaluations_of_genesys(desk):
+    """A rescore takes the old one's place; a deleted or unfinished one leaves none; a calibration is marked."""
+    later = "2026-11-12T09:00:00.000Z"
+    versions = [
+        made.genesys_evaluation("e-1", 90),
+        made.genesys_evaluation("e-1", 70, later, rescored=True),
+        made.genesys_evaluation("e-2", 50),
+        made.genesys_evaluation("e-2", 50, later, deleted=True),
+        made.genesys_evaluation("e-3", 88, calibrationId="k-1", oTotalCriticalScore=None),
+        made.genesys_evaluation("e-4", 10, evaluationStatus="INPROGRESS"),
+    ]
+    content = made.lines([made.conversation(f"v-{n}", evaluations=[one]) for n, one in enumerate(versions)])
+    staged = read(desk, GENESYS, content, "evaluations")
+    assert rows(staged.tables["evaluations"], "evaluation_id", "criterion", "source", "points") == [
+        ("e-1", "total score", "call_monitoring", "70.0"),
+        ("e-1", "total critical score", "call_monitoring", "100.0"),
+        ("e-3", "total score", "calibration", "88.0"),
+    ]
+    assert of(staged, "evaluations") == {"read": 7, "kept": 3, "quarantined": 0, "duplicates": 4, "set_aside": 4}
+
+
+def test_a_medium_that_may_be_several_must_be_declared(desk):
+    """`message` stands for text messages, web messaging and social media."""
+    odd = made.conversation("x-1")
+    for participant in odd["participants"]:
+        for session in participant["sessions"]:
+            session["mediaType"] = "message"
+    content = made.lines([odd, made.conversation()])
+    assert faults(read(desk, GENESYS, content, "contacts")) == [(1, "channel", "code")]
+
+
+# --- recognition ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", made.FILES)
+def test_each_format_is_recognised_as_itself_alone(tmp_path, name):
+    """By fields that no other format has together."""
+    file, content = made.FILES[name]
+    path = tmp_path / file
+    path.write_text(content(), encoding="utf-8")
+    head = vendors.read_head(path)
+    found = vendors.recognise(head)
+    assert found is not None
+    assert found[0].name == name
+    others = [f for f in vendors.FORMATS.values() if f.name != name and f.marks and head.kind in f.readers]
+    assert [f.name for f in others if set(f.marks) <= set(head.names)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("calls.csv", "Call ID,Start\n1,2\n"),
+        ("x.json", '{"a": 1}\n'),
+        ("x.json", "{"),
+        ("x.parquet", "PAR1\x00\x00"),
+        ("empty.txt", "\n"),
+        ("pipes.txt", "a|b|c|d|e\n"),
+    ],
+)
+def test_what_is_no_vendors_file_is_not_recognised(tmp_path, name, content):
+    """Nothing is recognised by its name or by one field."""
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert vendors.recognise(vendors.read_head(path)) is None
+
+
+@pytest.mark.parametrize("name", vendors.FORMATS)
+def test_every_format_states_its_facts_and_maps_only_what_it_has(name):
+    """Units, clock, key, delivery and source are there; every mapped column is one of its flat columns."""
+    form = vendors.FORMATS[name]
+    assert all([form.units, form.clock, form.key, form.delivery, form.published, form.traps, form.written])
+    assert name in made.FILES
+    for table, mapping in form.tables.items():
+        for column, given in tomllib.loads(mapping).items():
+            assert column in TABLES[table]
+            told = given if isinstance(given, str) else given.get("column", ())
+            assert {told} if isinstance(told, str) else set(told) <= set(form.header[table]), column
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ('vendor = "amazon_connect.contacts"\n', "there is no vendor format 'amazon_connect.contacts'. Did you mean"),
+        (
+            'vendor = "talkdesk.calls"\nformat = "excel"\n',
+            "talkdesk.calls says itself how its files are built. Take 'format' out",
+        ),
+        (
+            'vendor = "amazon_connect.evaluations"\n',
+            "amazon_connect.evaluations does not fill 'contacts'. It fills evaluations",
+        ),
+    ],
+)
+def test_a_vendor_that_cannot_be_followed_is_refused_by_line(desk, more, message):
+    """Unknown, doubly told, or for another table."""
+    desk.source("data/*.csv", "", more=more)
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        desk.open()
+
+
+def test_a_file_of_another_format_is_refused_with_what_it_lacks(desk):
+    """The header is compared before anything is counted."""
+    with pytest.raises(ContractError) as refused:
+        read(desk, TALKDESK, "call_id,type,start_at,end_at,total_time,talk_time\n", "contacts")
+    assert str(refused.value) == (
+        "export.txt, row 1: the header has no column 'wait_time', which Talkdesk Calls have. Did you mean 'talk_time'?"
+    )
+
+
+def test_json_of_any_source_is_read_by_a_declared_mapping(desk):
+    """Fields below others are named with points; the ending of `files` says that it is JSON."""
+    desk.write("calls.jsonl", '{"id": "1", "at": {"start": "2026-11-09T08:00:00Z"}, "wait": 12}\n{"id": "2"}\n')
+    desk.source(
+        "data/*.jsonl",
+        'contact_id = "id"\noffered_at = { column = "at.start", format = "iso" }\nchannel = { value = "voice" }\n'
+        'outcome = { value = "answered" }\nwait_s = { column = "wait", unit = "s" }',
+    )
+    staged = desk.stage()
+    assert rows(staged.tables["contacts"], "contact_id", "offered_at", "wait_s") == [("1", utc("08:00:00"), "12")]
+    assert faults(staged) == [(2, "offered_at", "required")]
+
+
+def test_the_ending_of_the_pattern_tells_the_format(desk):
+    """A Parquet file that is none is refused as one, and not read as text."""
+    desk.write("calls.parquet", "junk,that,is,no\nparquet,file,at,all\n")
+    desk.source("data/*.parquet", CALLS_COLUMNS)
+    with pytest.raises(ContractError, match=r"calls.parquet: the file is not a whole Parquet file"):
+        desk.stage()

@@ -29,7 +29,7 @@ from ccanalysis.sources.csv_files import Records
 from ccanalysis.sources.exports import Export
 from ccanalysis.vendors import format_named
 from ccanalysis.vendors.asterisk_queue_log import LINE, SYSTEM
-from ccanalysis.vendors.common import ASIDE, REPEAT, Asked, Leg, Reading, Record, TwoFormsError, VendorFormat, at, text
+from ccanalysis.vendors.common import ASIDE, REPEAT, Asked, Leg, Reading, Record, RefusedError, VendorFormat, at, text
 from ccanalysis.workspace import Source
 
 if TYPE_CHECKING:
@@ -156,10 +156,8 @@ class _Flattening:
             self._list_fields(record, seen)
             try:
                 rows = list(self._rows(record, reading))
-            except TwoFormsError as error:
-                raise ContractError(
-                    str(error), remedy="Export the two parts into files of their own", place=place(export.path, row=row)
-                ) from None
+            except RefusedError as error:
+                raise ContractError(error.problem, remedy=error.remedy, place=place(export.path, row=row)) from None
             except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
                 records.faults.append((row, "record"))
                 continue

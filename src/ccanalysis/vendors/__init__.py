@@ -9,7 +9,13 @@ from __future__ import annotations
 from ccanalysis.errors import SettingsError, nearest
 from ccanalysis.vendors import (
     amazon_contact_records,
+    amazon_evaluations,
     asterisk_queue_log,
+    genesys_conversations,
+    nice_cxone_call_detail,
+    talkdesk_calls,
+    zendesk_talk_calls,
+    zendesk_ticket_metrics,
 )
 from ccanalysis.vendors.common import Head, VendorFormat, read_head
 
@@ -19,7 +25,13 @@ FORMATS: dict[str, VendorFormat] = {
     module.FORMAT.name: module.FORMAT
     for module in (
         amazon_contact_records,
+        amazon_evaluations,
         asterisk_queue_log,
+        genesys_conversations,
+        nice_cxone_call_detail,
+        talkdesk_calls,
+        zendesk_talk_calls,
+        zendesk_ticket_metrics,
     )
 }
 

@@ -62,8 +62,13 @@ class Reading:
     form: str = ""
 
 
-class TwoFormsError(Exception):
-    """One file holds two writings of a format that must not be mixed."""
+class RefusedError(Exception):
+    """A record shows that its whole file must not be read as it stands."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        """Keep what is wrong and what to do about it."""
+        super().__init__(problem)
+        self.problem, self.remedy = problem, remedy
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""Amazon Connect evaluation output: one JSON document per evaluation, with its sections and questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ccanalysis.vendors.common import REPEAT, Asked, Leg, Reading, Record, Told, VendorFormat, at
+
+HEADER = (
+    "evaluationId",
+    "questionRefId",
+    "sectionRefId",
+    "questionType",
+    "contactId",
+    "agentId",
+    "evaluator",
+    "form",
+    "form version",
+    "started",
+    "submitted",
+    "points",
+    "max points",
+    "automatic fail",
+    "source",
+)
+EVALUATIONS = """
+evaluation_id = "evaluationId"
+criterion = "questionRefId"
+contact_id = "contactId"
+evaluated_at = { column = "submitted", format = "iso" }
+source = { column = "source", codes = { standard = "call_monitoring", calibration = "calibration" } }
+evaluator_id = "evaluator"
+agent_id = "agentId"
+form = "form"
+form_version = "form version"
+points = "points"
+max_points = "max points"
+auto_fail = "automatic fail"
+"""
+
+
+def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[str, Any]]:
+    """Give each question of an evaluation; texts and answers that do not apply have no points."""
+    metadata = record["metadata"]
+    questions = record["questions"]
+    if not record["evaluationId"] or not isinstance(metadata, Mapping) or not isinstance(questions, list):
+        raise ValueError("not an evaluation")
+    for question in questions:
+        applies = at(question, "answer.metadata.notApplicable") is not True
+        scored = applies and at(question, "score.percentage") is not None
+        yield {
+            "evaluationId": record["evaluationId"],
+            "questionRefId": question["questionRefId"],
+            "sectionRefId": question.get("sectionRefId"),
+            "questionType": question.get("questionType"),
+            "contactId": metadata.get("contactId"),
+            "agentId": metadata.get("agentId"),
+            "evaluator": metadata.get("evaluator"),
+            "form": metadata.get("evaluationDefinitionTitle"),
+            "form version": metadata.get("evaluationDefinitionVersion"),
+            "started": metadata.get("evaluationStartTimestamp"),
+            "submitted": metadata.get("evaluationSubmitTimestamp"),
+            "points": at(question, "score.percentage") if scored else None,
+            "max points": 100 if scored else None,
+            "automatic fail": at(question, "score.automaticFail") is True,
+            "source": "calibration" if metadata.get("calibrationSessionId") else "standard",
+        }
+
+
+def merge(legs: Sequence[Leg], asked: Asked) -> Iterable[Told]:
+    """Keep the questions of the evaluation that was submitted last; one evaluation may come in two files."""
+    latest = max((leg.values["submitted"] or "", leg.file, leg.row) for leg in legs)
+    for leg in legs:
+        held = (leg.values["submitted"] or "", leg.file, leg.row) == latest
+        yield Told(leg.file, leg.row, "" if held else REPEAT, leg.values)
+
+
+FORMAT = VendorFormat(
+    name="amazon_connect.evaluations",
+    title="Amazon Connect evaluation output",
+    written="one JSON document per evaluation and file, or JSON lines",
+    readers=("json",),
+    units="scores in per cent of a question",
+    clock="UTC, written 2026-11-09T08:00:00Z",
+    key="evaluationId and questionRefId",
+    delivery="two files can exist for one evaluation; the later evaluationSubmitTimestamp holds",
+    published="Amazon Connect Administrator Guide, Evaluation form output",
+    traps=(
+        "One evaluation can have two files; the one that was submitted last counts, whole.",
+        "A question that does not apply has no points; it is not nought.",
+        "contactId names the record that was evaluated; after a transfer that is a segment of the contact.",
+        "Calibration evaluations are marked as such and do not enter scores.",
+    ),
+    tables={"evaluations": EVALUATIONS},
+    header={"evaluations": HEADER},
+    marks=("evaluationId", "metadata", "questions", "sections"),
+    flatten=flatten,
+    group={"evaluations": "evaluationId"},
+    merge=merge,
+    personal=("notes",),
+)
