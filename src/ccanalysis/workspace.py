@@ -682,7 +682,7 @@ def _format(section: _Section, pattern: str, vendor: vendors.VendorFormat | None
 
 
 def _over(default: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay the columns of a source over those of its vendor; codes are added, anything else takes the old one's place."""
+    """Lay a source's columns over those of its vendor; codes are added, all else takes the old one's place."""
     merged = dict(default)
     for name, mapping in given.items():
         base = default.get(name)

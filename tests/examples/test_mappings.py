@@ -32,7 +32,8 @@ def five9(call: int, agent: str, wait: str, talk: str, abandoned: str, stamp: st
 
 def vicidial(call: int, epoch: int, date: str, user: str = "1001", reason: str = "AGENT") -> str:
     """Write one call of VICIdial."""
-    return f"{call},5,9,BILLING,{date},{epoch},{epoch + 200},200,SALE,01632960001,{user},12.4,LEEDS,0,{reason},u.{call},1,1"
+    times = f"{date},{epoch},{epoch + 200}"
+    return f"{call},5,9,BILLING,{times},200,SALE,01632960001,{user},12.4,LEEDS,0,{reason},u.{call},1,1"
 
 
 def read(folder, mapping, name, content):
@@ -57,7 +58,7 @@ def test_five9_is_read_by_its_mapping(tmp_path):
         five9(6, "[None]", "0:03:00", "0:00:00", "2"),
     ]
     staged, contacts = read(tmp_path, "five9.toml", "five9_calls_46.csv", "\n".join([*content, ""]))
-    told = contacts[["contact_id", "outcome", "wait_s", "talk_s", "menu_s"]].values.tolist()
+    told = contacts[["contact_id", "outcome", "wait_s", "talk_s", "menu_s"]].to_numpy().tolist()
     assert told == [
         ["1", "answered", 25, 250, 20],
         ["2", "abandoned", 65, 0, 20],
@@ -89,7 +90,7 @@ def test_the_two_clocks_of_vicidial_must_agree(tmp_path, date, kept):
     staged, contacts = read(tmp_path, "vicidial.toml", "vicidial_closer_log_46.csv", "\n".join(content))
     assert contacts["contact_id"].tolist() == (["1", "2"] if kept else ["1"])
     assert contacts["wait_s"].tolist()[0] == 12
-    reasons = pd.read_parquet(staged.quarantine)[["source_row", "reason"]].values.tolist()
+    reasons = pd.read_parquet(staged.quarantine)[["source_row", "reason"]].to_numpy().tolist()
     said = "offered_at: the two clocks of the row are more than 3,600 seconds apart (export column 'start_epoch')"
     assert reasons == ([] if kept else [[3, said]])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ccanalysis import vendors
 from ccanalysis.contracts import TABLES
-from ccanalysis.errors import ContractError, SettingsError
+from ccanalysis.errors import CcanalysisError, ContractError, SettingsError
 
 from . import vendor_exports as made
 from .conftest import CALLS_COLUMNS, Desk, faults, rows
@@ -62,7 +62,7 @@ def test_amazon_records_become_contacts(desk):
         ("m-1", "08:00:00", None, "left_menu", None, None, None, None, 0),
         ("f-1", "08:20:00", None, "flowed_out", "Billing", None, 300, None, 0),
         ("p-1", "08:30:00", None, "callback_promised", "Billing", None, 30, None, 0),
-        ("p-2", "08:40:00", "08:00:30", "answered", "Billing", "imogen.fell", 90, 280, 0),
+        ("p-2", "08:40:00", "08:41:30", "answered", "Billing", "imogen.fell", 90, 280, 0),
     ]
     wanted = [
         (c, utc(offered), utc(answered), *rest[:3], *(None if n is None else str(n) for n in rest[3:]))
@@ -360,11 +360,12 @@ SCORES = ("evaluation_id", "criterion", "contact_id", "source", "form_version", 
 
 def test_an_amazon_evaluation_becomes_its_questions(desk):
     """A question that does not apply and one in words have no points, which is not nought; notes stay outside."""
-    staged = read(desk, EVALUATIONS, made.amazon_evaluation(), "evaluations", name="evaluation.json")
+    columns = 'weight = { column = "questionRefId", codes = { greeting = "60", payment = "40" } }'
+    staged = read(desk, EVALUATIONS, made.amazon_evaluation(), "evaluations", name="evaluation.json", columns=columns)
+    assert rows(staged.tables["evaluations"], "weight") == ["60.0", "40.0"]
     assert rows(staged.tables["evaluations"], *SCORES) == [
         ("e-1", "greeting", "c-1", "call_monitoring", "3", "80.0", "100.0", "false"),
-        ("e-1", "payment", "c-1", "call_monitoring", "3", None, None, "false"),
-        ("e-1", "remarks", "c-1", "call_monitoring", "3", None, None, "false"),
+        ("e-1", "payment", "c-1", "call_monitoring", "3", None, "100.0", "false"),
     ]
     assert b"Rosalind" not in b"".join(path.read_bytes() for path in staged.folder.iterdir())
 
@@ -376,9 +377,8 @@ def test_two_files_of_one_evaluation_count_once_by_submission(desk):
     assert rows(staged.tables["evaluations"], "criterion", "points", "source_file") == [
         ("greeting", "60.0", "data/evaluation.json"),
         ("payment", None, "data/evaluation.json"),
-        ("remarks", None, "data/evaluation.json"),
     ]
-    assert of(staged, "evaluations") == {"read": 6, "kept": 3, "quarantined": 0, "duplicates": 3, "set_aside": 0}
+    assert of(staged, "evaluations") == {"read": 4, "kept": 2, "quarantined": 0, "duplicates": 2, "set_aside": 0}
 
 
 def test_a_cut_document_is_refused_with_its_line(desk):
@@ -463,8 +463,8 @@ def test_a_cxone_file_that_is_written_day_first_is_refused_whole(desk):
     with pytest.raises(ContractError) as refused:
         read(desk, CXONE, content, "contacts", more=ZONE)
     assert str(refused.value) == (
-        "export.txt, row 3: Start_Date has a month above 12, so this file is not written month first as CXone publishes "
-        "it. Export it again with US dates, or declare it without vendor and with its own format"
+        "export.txt, row 3: Start_Date has a month above 12, so this file is not written month first as CXone "
+        "publishes it. Export it again with US dates, or declare it without vendor and with its own format"
     )
 
 
@@ -735,9 +735,9 @@ def test_every_format_states_its_facts_and_maps_only_what_it_has(name):
     assert all([form.units, form.clock, form.key, form.delivery, form.published, form.traps, form.written])
     assert name in made.FILES
     for table, mapping in form.tables.items():
-        for column, given in tomllib.loads(mapping).items():
+        for column, source in tomllib.loads(mapping).items():
             assert column in TABLES[table]
-            told = given if isinstance(given, str) else given.get("column", ())
+            told = source if isinstance(source, str) else source.get("column", ())
             assert {told} if isinstance(told, str) else set(told) <= set(form.header[table]), column
 
 
@@ -793,3 +793,58 @@ def test_the_ending_of_the_pattern_tells_the_format(desk):
     desk.source("data/*.parquet", CALLS_COLUMNS)
     with pytest.raises(ContractError, match=r"calls.parquet: the file is not a whole Parquet file"):
         desk.stage()
+
+
+@pytest.mark.parametrize(
+    ("method", "channel", "direction", "rule"),
+    [
+        ("API", "VOICE", "outbound", None),
+        ("API", "CHAT", "inbound", None),
+        ("OUTBOUND", "VOICE", "outbound", None),
+        ("TRANSFER", "VOICE", None, None),  # the chain began before the files did
+        ("CARRIER_PIGEON", "VOICE", None, "code"),
+    ],
+)
+def test_who_began_an_amazon_contact(desk, method, channel, direction, rule):
+    """A voice call by the interface is outbound, a chat is not; a way that is not listed is quarantined."""
+    odd = made.amazon("x-1", InitiationMethod=method, Channel=channel, InitialContactId="x-0")
+    staged = read(desk, AMAZON, made.lines([odd, made.amazon()]), "contacts")
+    assert faults(staged) == ([(1, "direction", rule)] if rule else [])
+    told = dict(rows(staged.tables["contacts"], "contact_id", "direction"))
+    assert told == {"c-1": "inbound", **({} if rule else {"x-0": direction})}
+
+
+def test_a_source_whose_records_are_all_something_else_has_no_input(desk):
+    """Tasks alone are no contacts."""
+    with pytest.raises(CcanalysisError) as refused:
+        read(desk, AMAZON, made.lines([made.amazon(Channel="TASK")]), "contacts")
+    assert str(refused.value) == (
+        "export.txt: no record of source 'contacts' is a row of 'contacts'. Export it again, or take the source out "
+        "of the settings"
+    )
+
+
+def test_a_field_that_the_mapping_asks_for_is_that_of_the_first_leg_that_has_it(desk):
+    """A reason that only the second agent recorded is the contact's."""
+    one, other = made.amazon_transfer()
+    one["Attributes"], other["Attributes"] = {}, {"reason": "late parcel"}
+    staged = read(desk, AMAZON, made.lines([one, other]), "contacts", columns='reason = "Attributes.reason"')
+    assert rows(staged.tables["contacts"], "reason") == ["late parcel"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(cut=st.integers(1, 5_000), junk=st.binary(max_size=30))
+def test_no_damage_of_a_file_ends_in_anything_but_a_count_or_an_error(tmp_path_factory, cut, junk):
+    """Cut anywhere and followed by anything, a file is counted line by line or refused with a reason."""
+    desk = Desk(tmp_path_factory.mktemp("damage"))
+    content = made.amazon_file().encode()
+    desk.write("export.txt", content[: min(cut, len(content))] + junk + b"\n" + content)
+    desk.source("data/export.txt", "", more=f'vendor = "{AMAZON}"\n')
+    try:
+        staged = desk.stage()
+    except CcanalysisError as error:
+        assert str(error).startswith("export.txt")
+    else:
+        found = of(staged, "contacts")
+        assert found["read"] == found["kept"] + found["quarantined"] + found["duplicates"]
+        assert found["kept"] == 7

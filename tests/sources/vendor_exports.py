@@ -91,7 +91,7 @@ def lines(records: list[dict[str, Any]]) -> str:
 
 
 def amazon_file() -> str:
-    """A morning: answered, transferred, abandoned, left in the menu, flowed out, a task, a promise with its callback."""
+    """A morning: answered, transferred, abandoned, left in the menu, flowed out, a task, a promise and its callback."""
     alone = {"Agent": None}
     return lines(
         [
@@ -99,9 +99,21 @@ def amazon_file() -> str:
             *amazon_transfer(),
             amazon("a-1", **alone, Queue=amazon_queue("08:10:00", 65), DisconnectTimestamp="2026-11-09T08:11:05Z"),
             amazon("m-1", **alone, Queue=None, DisconnectTimestamp="2026-11-09T08:00:40Z"),
-            amazon("f-1", **alone, Queue=amazon_queue("08:20:00", 300), DisconnectReason="CONTACT_FLOW_DISCONNECT"),
+            amazon(
+                "f-1",
+                **alone,
+                Queue=amazon_queue("08:20:00", 300),
+                DisconnectReason="CONTACT_FLOW_DISCONNECT",
+                DisconnectTimestamp="2026-11-09T08:25:00Z",
+            ),
             amazon("k-1", Channel="TASK"),
-            amazon("p-1", **alone, Queue=amazon_queue("08:30:00", 30), NextContactId="p-2"),
+            amazon(
+                "p-1",
+                **alone,
+                Queue=amazon_queue("08:30:00", 30),
+                NextContactId="p-2",
+                DisconnectTimestamp="2026-11-09T08:30:30Z",
+            ),
             amazon(
                 "p-2",
                 InitialContactId="p-1",
@@ -109,6 +121,8 @@ def amazon_file() -> str:
                 InitiationMethod="CALLBACK",
                 InitiationTimestamp="2026-11-09T08:40:00Z",
                 Queue=amazon_queue("08:40:00", 90),
+                Agent={**amazon()["Agent"], "ConnectedToAgentTimestamp": "2026-11-09T08:41:30Z"},
+                DisconnectTimestamp="2026-11-09T08:46:30Z",
             ),
         ]
     )
@@ -348,8 +362,10 @@ def talkdesk_old() -> str:
     return "\n".join(
         [
             TALKDESK_HEADER,
-            "k1,inbound,2026-05-09 08:00:00,2026-05-09 08:05:00,0.003472222,0.003240741,0.000069444446,0,,u1,fell@example.test,TRUE",
-            "k2,short_abandoned,2026-05-09 09:00:00,2026-05-09 09:00:06,0.000069444446,0,0.000069444446,0,0.000069444446,,,No",
+            "k1,inbound,2026-05-09 08:00:00,2026-05-09 08:05:00,0.003472222,0.003240741,0.000069444446,0,,u1,"
+            "fell@example.test,TRUE",
+            "k2,short_abandoned,2026-05-09 09:00:00,2026-05-09 09:00:06,0.000069444446,0,0.000069444446,0,"
+            "0.000069444446,,,No",
             "",
         ]
     )

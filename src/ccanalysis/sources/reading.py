@@ -423,6 +423,12 @@ def _note_mojibake(stage: Stage, source: Source, batch: Sequence[Arrived], relat
 
 def _refuse_unusable(stage: Stage, source: Source, exports: Sequence[Export]) -> None:
     """Refuse a source that gives no row at all, or none that keeps the contract."""
+    if not any(export.read for export in exports) and (source.vendor or source.format == "json"):
+        raise NoInputError(
+            f"no record of source {source.name!r} is a row of {source.table!r}",
+            remedy="Export it again, or take the source out of the settings",
+            place=place(exports[0].path),
+        )
     if not any(export.read for export in exports):
         raise NoInputError(
             f"the file of source {source.name!r} has a header and no row",
@@ -431,7 +437,7 @@ def _refuse_unusable(stage: Stage, source: Source, exports: Sequence[Export]) ->
         )
     for export in exports:
         if not export.read:
-            stage.note(f"{export.name} has a header and no row")
+            stage.note(f"{export.name} has a header and no row" if not source.vendor else f"{export.name} has no row")
     if not any(export.kept for export in exports):
         [(row, file, said, count)] = stage.sql(
             "SELECT min(source_row), min(source_file), reason, count(*) AS n FROM quarantine WHERE source = ? "

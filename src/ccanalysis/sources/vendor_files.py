@@ -1,8 +1,8 @@
 """Exports of vendors, and JSON: flat records in a fixed header, one per contact, leg, question or state.
 
-A file is read once, in bounded memory. Each of its records becomes flat records; where several records tell of one thing
-(deliveries of one record, legs of one contact) the engine brings them together, and the vendor's module makes rows of
-each group. Every record ends as a row, a fault with its line, a repeat, or part of what another row tells.
+A file is read once, in bounded memory. Each of its records becomes flat records; where several records tell of one
+thing (deliveries of one record, legs of one contact) the engine brings them together, and the vendor's module makes
+rows of each group. Every record ends as a row, a fault with its line, a repeat, or part of what another row tells.
 """
 
 from __future__ import annotations
@@ -123,13 +123,12 @@ class _Flattening:
         if not self.group:
             with _Writer(self.flat.path, self.header) as out:
                 for export in self.exports:
-                    self._read(export, lambda n, row, values: out.add(n, row, values))
+                    self._read(export, out.add)
         else:
-            out = None
             columns = self._raw_columns()
             with _Writer(self.raw_path, columns) as out:
                 for export in self.exports:
-                    self._read(export, lambda n, row, values: out.add(n, row, values))
+                    self._read(export, out.add)
             self._merge()
             self.raw_path.unlink()
         self._note()
@@ -164,7 +163,7 @@ class _Flattening:
             if not rows:
                 self.flat.aside[export.number] += 1
             for values in rows:
-                if any(value is not None and _UNFIT.search(value) for value in values.values()):
+                if _UNFIT.search(" ".join(filter(None, values.values()))):
                     records.faults.append((row, "control"))
                 else:
                     records.written += 1
@@ -204,7 +203,7 @@ class _Flattening:
 
     def _log(self, path: Path, records: Records) -> Iterator[tuple[int, Record | str]]:
         raw = csv_files._Hashing(path)
-        with io.BufferedReader(raw, 1 << 20) as file:
+        with io.BufferedReader(raw, 1 << 20) as file:  # type: ignore[type-var]
             for row, line in _lines(file, path):
                 written = line.decode("utf-8", errors="replace").rstrip("\r\n")
                 if not written.strip():
@@ -308,7 +307,7 @@ class _Flattening:
             f"{joined} ORDER BY _together, _rank, _row"
         )
         codes = self.source.columns["state"].codes if "state" in self.source.columns else None
-        asked = Asked(self.source.table, codes or {}, _day_of(self.zone), lambda said: self._say(said))
+        asked = Asked(self.source.table, codes or {}, _day_of(self.zone), self._say)
         # A row that a merge makes is counted where it stands; records of the files were counted while reading.
         for records in self.flat.records.values():
             records.written = 0
@@ -335,7 +334,9 @@ class _Flattening:
                 self.flat.records[one.file].faults.append((one.row, one.fate))
             else:
                 self.flat.records[one.file].written += 1
-                values = {**extra, **one.values}
+                values = dict(one.values)
+                if self.source.table == "contacts":  # a field that the mapping asks for: the first leg that has it
+                    values |= {name: value for name, value in extra.items() if not values.get(name)}
                 out.add(one.file, one.row, {name: values.get(name) or None for name in self.header})
 
     def _roots(self, raw: str, key: str, parent: str) -> str:
@@ -345,8 +346,8 @@ class _Flattening:
         ).fetchall()
         above = dict(pairs)
         roots = []
-        for one in above:
-            seen, root = {one}, above[one]
+        for one, above_it in above.items():
+            seen, root = {one}, above_it
             while root in above and root not in seen:
                 seen.add(root)
                 root = above[root]
@@ -389,8 +390,8 @@ class _Flattening:
         merged = sum(self.flat.aside.values())
         if form and merged:
             notes.append(
-                f"source {name!r}: {merged:,} records of {form.title} are no row of {self.source.table!r} of their own; "
-                "they are set aside"
+                f"source {name!r}: {merged:,} records of {form.title} are no row of {self.source.table!r} of their "
+                "own; they are set aside"
             )
 
 
@@ -436,7 +437,7 @@ class _Writer:
         self.path, self.columns = path, tuple(columns)
         kinds = [("_file", pa.int64()), ("_row", pa.int64()), *((name, pa.string()) for name in self.columns)]
         self.schema = pa.schema(kinds)
-        self.rows: list[list[Any]] = [[] for _ in kinds]
+        self.rows: list[tuple[Any, ...]] = []
         self.file: pq.ParquetWriter | None = None
 
     def __enter__(self) -> _Writer:
@@ -452,21 +453,19 @@ class _Writer:
 
     def add(self, file: int, row: int, values: Mapping[str, str | None]) -> None:
         """Add one record."""
-        self.rows[0].append(file)
-        self.rows[1].append(row)
-        for column, name in zip(self.rows[2:], self.columns, strict=True):
-            column.append(values.get(name))
-        if len(self.rows[0]) >= BATCH:
+        self.rows.append((file, row, *map(values.get, self.columns)))
+        if len(self.rows) >= BATCH:
             self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa  # noqa: PLC0415
 
-        if self.rows[0]:
+        if self.rows:
             assert self.file is not None
-            arrays = [pa.array(column, kind.type) for column, kind in zip(self.rows, self.schema, strict=True)]
+            columns = zip(*self.rows, strict=True)
+            arrays = [pa.array(column, kind.type) for column, kind in zip(columns, self.schema, strict=True)]
             self.file.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
-            self.rows = [[] for _ in self.rows]
+            self.rows = []
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -495,7 +494,7 @@ def json_records(path: Path, records: Records, *, envelope: str = "") -> Iterato
         return
     raw = csv_files._Hashing(path)
     found = False
-    with io.BufferedReader(raw, 1 << 20) as file:
+    with io.BufferedReader(raw, 1 << 20) as file:  # type: ignore[type-var]
         for row, line in _lines(file, path):
             try:
                 written = line.decode("utf-8-sig" if row == 1 else "utf-8").strip()
@@ -537,7 +536,7 @@ def _unwrapped(value: Any, envelope: str) -> list[Any]:
     return [value]
 
 
-def _lines(file: io.BufferedReader, path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
     row = 0
     while line := file.readline(MAX_DOCUMENT):
         row += 1

@@ -19,7 +19,7 @@ from ccanalysis.vendors import (
 )
 from ccanalysis.vendors.common import Head, VendorFormat, read_head
 
-__all__ = ["FORMATS", "Head", "VendorFormat", "format_named", "read_head", "recognise"]
+__all__ = ["FORMATS", "Head", "VendorFormat", "format_named", "listed", "read_head", "recognise"]
 
 FORMATS: dict[str, VendorFormat] = {
     module.FORMAT.name: module.FORMAT
@@ -67,3 +67,19 @@ def recognise(head: Head) -> tuple[VendorFormat, str] | None:
     if len(found) > 1 and len(found[0][0].marks) == len(found[1][0].marks):
         return None
     return found[0] if found else None
+
+
+def listed() -> str:
+    """Return what is known of every format, as plain text."""
+    lines = []
+    for form in FORMATS.values():
+        facts = {
+            "fills": ", ".join(form.tables),
+            "file": form.written,
+            "durations": form.units,
+            "times": form.clock,
+            "key": form.key,
+            "delivery": form.delivery,
+        }
+        lines += [f"{form.name}: {form.title}", *(f"  {name:<9}  {said}" for name, said in facts.items()), ""]
+    return "\n".join([*lines, "Any other table (CSV, workbook, Parquet, JSON) is read by a declared mapping.", ""])

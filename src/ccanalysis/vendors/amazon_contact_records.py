@@ -48,6 +48,17 @@ TOGETHER = (
     "Leg",
     "Leg.Kind",
 )
+DIRECTIONS = {
+    "INBOUND": "inbound",
+    "WEBRTC_API": "inbound",
+    "OUTBOUND": "outbound",
+    "EXTERNAL_OUTBOUND": "outbound",
+    "AGENT_REPLY": "outbound",
+    "CALLBACK": "callback",
+    "TRANSFER": None,
+    "QUEUE_TRANSFER": None,
+    "DISCONNECT": None,
+}
 CONTACTS = """
 contact_id = "Contact"
 offered_at = { column = "Offered", format = "iso" }
@@ -139,13 +150,12 @@ def _contact(contact: str | None, legs: Sequence[Leg], *, promised: bool) -> Ite
     by_agents = [leg.values for leg in legs if _answered(leg)]
     until = next((n for n, leg in enumerate(legs) if _answered(leg)), len(legs) - 1)
     queued = [leg.values for leg in legs if _queued(leg)]
-    method = start["InitiationMethod"]
-    direction = "callback" if method == "CALLBACK" else "outbound" if method == "OUTBOUND" else "inbound"
+    direction = _direction(start["InitiationMethod"], start["Channel"])
     if by_agents:
         left = "agent"
     elif promised:
         left = "callback"
-    elif direction != "inbound":
+    elif direction in ("outbound", "callback"):
         left = "not reached"
     elif queued:
         reason = queued[-1]["DisconnectReason"]
@@ -173,6 +183,13 @@ def _contact(contact: str | None, legs: Sequence[Leg], *, promised: bool) -> Ite
     for leg in legs[:-1]:
         yield Told(leg.file, leg.row, ASIDE, {})
     yield Told(last.file, last.row, "", values)
+
+
+def _direction(method: str | None, channel: str | None) -> str | None:
+    """Tell who began a contact; None for a chain whose beginning is in none of the files."""
+    if method == "API":  # a voice call by the interface is outbound, a chat is the customer's
+        return "outbound" if channel == "VOICE" else "inbound"
+    return DIRECTIONS.get(method or "", method)
 
 
 def _answered(leg: Leg) -> bool:

@@ -41,12 +41,14 @@ auto_fail = "automatic fail"
 
 
 def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[str, Any]]:
-    """Give each question of an evaluation; texts and answers that do not apply have no points."""
+    """Give each question that is scored; one that does not apply has no points, one in words is no criterion."""
     metadata = record["metadata"]
     questions = record["questions"]
     if not record["evaluationId"] or not isinstance(metadata, Mapping) or not isinstance(questions, list):
         raise ValueError("not an evaluation")
     for question in questions:
+        if question.get("questionType") == "TEXT":
+            continue
         applies = at(question, "answer.metadata.notApplicable") is not True
         scored = applies and at(question, "score.percentage") is not None
         yield {
@@ -62,7 +64,7 @@ def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[st
             "started": metadata.get("evaluationStartTimestamp"),
             "submitted": metadata.get("evaluationSubmitTimestamp"),
             "points": at(question, "score.percentage") if scored else None,
-            "max points": 100 if scored else None,
+            "max points": 100,
             "automatic fail": at(question, "score.automaticFail") is True,
             "source": "calibration" if metadata.get("calibrationSessionId") else "standard",
         }
@@ -88,7 +90,8 @@ FORMAT = VendorFormat(
     published="Amazon Connect Administrator Guide, Evaluation form output",
     traps=(
         "One evaluation can have two files; the one that was submitted last counts, whole.",
-        "A question that does not apply has no points; it is not nought.",
+        "A question that does not apply has no points; it is not nought. A question in words is no criterion.",
+        "Weights are in the form, not in its output: declare them as codes of questionRefId.",
         "contactId names the record that was evaluated; after a transfer that is a segment of the contact.",
         "Calibration evaluations are marked as such and do not enter scores.",
     ),

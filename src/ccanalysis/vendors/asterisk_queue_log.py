@@ -86,7 +86,7 @@ def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[st
     if table == "agent_states":
         if event in (*LOGINS, *LOGOUTS, *PAUSES, *UNPAUSES, "CONNECT", *ENDS) and record["agent"] not in ("", "NONE"):
             yield {**record, "together": record["agent"]}
-    elif event in CALLS:
+    elif event in CALLS and record["call"] not in ("", "NONE"):
         caller = {"p2": None} if event == "ENTERQUEUE" else {}  # the caller's number stays outside
         yield {**record, **caller, "together": record["call"]}
 
@@ -221,50 +221,64 @@ def _call(legs: Sequence[_Leg]) -> dict[str, Any]:
     }
 
 
+@dataclass
+class _Agent:
+    """What an agent is doing, as far as the events up to now tell."""
+
+    places: set[str | None] = field(default_factory=set)
+    paused: dict[str | None, str] = field(default_factory=dict)
+    talking: str | None = None
+
+    @property
+    def state(self) -> str:
+        """On a contact, else paused for a reason, else free; empty when not logged in."""
+        if self.talking:
+            return "contact"
+        return next(iter(self.paused.values()), "available") if self.places else ""
+
+    def take(self, values: Mapping[str, str | None]) -> None:
+        """Follow one event."""
+        name, queue = values["event"], values["queue"]
+        if name in LOGINS:
+            self.places.add(queue)
+        elif name in LOGOUTS:
+            self.places.discard(queue)
+            if not self.places:
+                self.paused, self.talking = {}, None
+        elif name in PAUSES:
+            self.paused[queue] = f"PAUSE {values['p1']}" if values["p1"] else "PAUSE"
+        elif name == "UNPAUSEALL":
+            self.paused = {}
+        elif name == "UNPAUSE":
+            self.paused.pop(queue, None)
+        elif name == "CONNECT":
+            self.talking = values["call"]
+        elif self.talking == values["call"]:  # the call ends
+            self.talking = None
+
+
 def _states(events: Sequence[Leg], asked: Asked) -> Iterator[Told]:
-    """Add up what an agent did, day by day: logged in and free, on a contact, or paused for a reason."""
+    """Add up what an agent did, day by day."""
     seconds: dict[tuple[str, str], int] = defaultdict(int)
     stands: dict[tuple[str, str], Leg] = {}
-    places: set[str | None] = set()
-    paused: dict[str | None, str] = {}
-    talking: str | None = None
-    since, before = 0, ""
-    ordered = sorted(events, key=lambda one: int(one.values["time"] or 0))
-    for event in ordered:
-        now, name, queue = int(event.values["time"] or 0), event.values["event"], event.values["queue"]
-        if before:
-            at = since
-            while at < now:
-                day, until = asked.day_of(at)
-                until = min(until, now)
-                seconds[day.isoformat(), before] += until - at
-                stands[day.isoformat(), before] = event
-                at = until
-        if name in LOGINS:
-            places.add(queue)
-        elif name in LOGOUTS:
-            places.discard(queue)
-            if not places:
-                paused, talking = {}, None
-        elif name in PAUSES:
-            paused[queue] = f"PAUSE {event.values['p1']}" if event.values["p1"] else "PAUSE"
-        elif name in UNPAUSES:
-            paused = {} if name == "UNPAUSEALL" else {q: reason for q, reason in paused.items() if q != queue}
-        elif name == "CONNECT":
-            talking = event.values["call"]
-        elif name in ENDS and talking == event.values["call"]:
-            talking = None
+    agent, since = _Agent(), 0
+    for event in sorted(events, key=lambda one: int(one.values["time"] or 0)):
+        now, before = int(event.values["time"] or 0), agent.state
+        while before and since < now:
+            on, until = asked.day_of(since)
+            seconds[on.isoformat(), before] += min(until, now) - since
+            stands[on.isoformat(), before] = event
+            since = min(until, now)
+        agent.take(event.values)
         since = now
-        before = "contact" if talking else next(iter(paused.values()), "available") if places else ""
-    if before:
+    if agent.state:
         asked.note("agents who are logged in at the end of the log count up to their last event")
     # Reasons of one state are added up here, for a state has one row a day.
     grouped: dict[tuple[str, str], tuple[str, int, Leg]] = {}
     for (day, state), spent in sorted(seconds.items()):
         told = asked.states.get(state, state)
-        held = grouped.get((day, told))
-        named = held[0] if held else state
-        grouped[day, told] = (named, spent + (held[1] if held else 0), stands[day, state])
+        named, so_far, _ = grouped.get((day, told), (state, 0, stands[day, state]))
+        grouped[day, told] = (named, spent + so_far, stands[day, state])
     for (day, _), (state, spent, event) in grouped.items():
         values = {"agent": event.values["agent"], "day": day, "state": state, "seconds": str(spent)}
         yield Told(event.file, event.row, "", values)

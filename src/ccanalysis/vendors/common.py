@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -153,15 +154,20 @@ def at(record: Any, path: str) -> Any:
         >>> at({"Queue": None}, "Queue.Name") is None
         True
     """
-    if isinstance(record, Mapping) and path in record:
+    if isinstance(record, dict) and path in record:
         return record[path]
-    for name in path.split("."):
+    for name in _names(path):
         if record is None:
             return None
-        if not isinstance(record, Mapping):
+        if not isinstance(record, dict):
             raise ValueError("a list or a value stands where an object is expected")  # noqa: TRY004  a fault of data
         record = record.get(name)
     return record
+
+
+@lru_cache(maxsize=1024)
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def text(value: Any) -> str | None:

@@ -68,8 +68,8 @@ def _decide(written: str, reading: Reading) -> None:
     form = OLD if _OLD_TIME.fullmatch(written) else NEW if _NEW_TIME.fullmatch(written) else ""
     if form and reading.form and form != reading.form:
         raise RefusedError(
-            "from this row on times are written in the other way (Talkdesk changed from 2026-05-10 08:00:00 and fractions "
-            "of a day to 2026-05-11T08:00:00Z and seconds), so the units of this file cannot be told",
+            "from this row on times are written in the other way (Talkdesk changed from 2026-05-10 08:00:00 and "
+            "fractions of a day to 2026-05-11T08:00:00Z and seconds), so the units of this file cannot be told",
             "Export the days before and from 11 May 2026 into files of their own",
         )
     reading.form = reading.form or form
