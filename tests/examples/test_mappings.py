@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ccanalysis import cli, vendors
 from ccanalysis.sources import stage
 from ccanalysis.workspace import Workspace
 
@@ -34,6 +35,40 @@ def vicidial(call: int, epoch: int, date: str, user: str = "1001", reason: str =
     """Write one call of VICIdial."""
     times = f"{date},{epoch},{epoch + 200}"
     return f"{call},5,9,BILLING,{times},200,SALE,01632960001,{user},12.4,LEEDS,0,{reason},u.{call},1,1"
+
+
+@pytest.mark.parametrize("name", vendors.DECLARED)
+def test_what_is_shown_to_copy_is_what_a_trial_writes(name):
+    """The mapping beside the package and the one of the examples are one."""
+    own = Path(vendors.__file__).parent / "mappings" / f"{name}.toml"
+    assert own.read_bytes() == (FOLDER / f"{name}.toml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row"),
+    [
+        ("five9", FIVE9_HEADER, "five9_row"),
+        ("vicidial", VICIDIAL_HEADER, "vicidial_row"),
+    ],
+)
+def test_a_trial_writes_the_mapping_with_its_zone_to_fill_in(tmp_path, capsys, name, header, row):
+    """The file is recognised by its header; only where it lies and its zone are its own."""
+    written = {
+        "five9_row": lambda: five9(1, "fell", "0:00:25", "0:04:10", "0"),
+        "vicidial_row": lambda: vicidial(1, 1794211200, "2026-11-09 08:00:00"),
+    }[row]()
+    (tmp_path / "ccanalysis.toml").write_text('[centre]\nname = "Test"\ntime_zone = "Europe/London"\n')
+    (tmp_path / "log.csv").write_text(f"{header}\n{written}\n")
+    assert cli.main(["sources", "try", str(tmp_path / "log.csv"), "--workspace", str(tmp_path), "--write"]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(f"log.csv: {vendors.DECLARED[name][0]}, read by a declared mapping\n")
+    assert "  read 1, kept 1, quarantined 0, duplicates 0, set aside 0\n" in said
+    settings = tmp_path / "ccanalysis.toml"
+    settings.write_text(settings.read_text().replace("FILL IN", "Europe/London"))
+    staged = stage(Workspace.open(tmp_path))
+    assert staged.intake["kept"].tolist() == [1]
+    mapping = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+    assert mapping[mapping.index("[sources.columns]") :] in settings.read_text()
 
 
 def read(folder, mapping, name, content):

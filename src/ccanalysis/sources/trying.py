@@ -134,9 +134,14 @@ def try_file(path: Path, root: Path) -> Trial:
         copy, part = _beginning(path, Path(folder))
         if found is not None:
             form, evidence = found
-            tables = tuple(_try_table(form, table, path, root, copy, head) for table in form.tables)
+            tables = tuple(_try_table(form, table, path, root, copy, head, part=part) for table in form.tables)
             title = f"{form.title} ({form.name})"
             return Trial(file=path.name, title=title, evidence=evidence, tables=tables, known=True, part=part)
+        if (known := vendors.declared(head)) is not None:
+            title, evidence, text = known
+            table = _declared(text, path, root, copy, head, part=part)
+            title = f"{title}, read by a declared mapping"
+            return Trial(file=path.name, title=title, evidence=evidence, tables=(table,), known=True, part=part)
         return _generic(path, root, copy, head, part=part)
 
 
@@ -164,7 +169,8 @@ def _files(path: Path, root: Path) -> tuple[str, str]:
 
 
 def _source_name(path: Path, table: str) -> str:
-    stem = " ".join(re.findall(r"[^\W\d_]+", path.stem)) or "export"
+    words = re.findall(r"[^\W_]+", re.sub(r"\d{4,}", " ", path.stem))
+    stem = " ".join(word for word in words if not word.isdigit()) or "export"
     return f"{stem} {table.replace('_', ' ')}"
 
 
@@ -173,7 +179,9 @@ def _line(name: str, value: Any, remark: str = "") -> str:
     return f"{name} = {written}" + (f"  # {remark}" if remark else "")
 
 
-def _try_table(form: VendorFormat, table: str, path: Path, root: Path, copy: Path, head: Head) -> TriedTable:
+def _try_table(
+    form: VendorFormat, table: str, path: Path, root: Path, copy: Path, head: Head, *, part: bool
+) -> TriedTable:
     files, remark = _files(path, root)
     lines = [
         "[[sources]]",
@@ -194,7 +202,28 @@ def _try_table(form: VendorFormat, table: str, path: Path, root: Path, copy: Pat
         lines.append(f"{column.name} = {{ value = {json.dumps(FILL_IN)} }}  # {why}")
     block = "\n".join([*lines, ""])
     trial = "\n".join(_stand_in(line, copy.name) for line in lines)
-    return _stage_one(table, block, trial, copy)
+    return _stage_one(table, block, trial, copy, part=part)
+
+
+def _declared(text: str, path: Path, root: Path, copy: Path, head: Head, *, part: bool) -> TriedTable:
+    """Try a mapping that is declared as a whole: its place and its zone are the file's own."""
+    files, remark = _files(path, root)
+    own = {
+        "name": _line("name", _source_name(path, "contacts")),
+        "files": _line("files", files, remark),
+        "zone": _line("zone", FILL_IN, "the export writes local times and not of which zone"),
+    }
+    if head.delimiter != ",":
+        own["files"] += "\n" + _line("delimiter", head.delimiter)
+    body = text[text.index("[[sources]]") :].splitlines()
+    before = True  # the source's own settings stand above its columns
+    lines = []
+    for line in body:
+        before = before and not line.startswith("[sources.")
+        lines.append(own.get(line.partition(" ")[0], line) if before else line)
+    block = "\n".join([*lines, ""])
+    trial = "\n".join(_stand_in(line, copy.name) for line in block.splitlines())
+    return _stage_one("contacts", block, trial, copy, part=part)
 
 
 def _stand_in(line: str, name: str) -> str:
@@ -205,7 +234,7 @@ def _stand_in(line: str, name: str) -> str:
     return line.replace(FILL_IN, _TRIAL.get(key, FILL_IN)) if FILL_IN in line else line
 
 
-def _stage_one(table: str, block: str, trial: str, copy: Path) -> TriedTable:
+def _stage_one(table: str, block: str, trial: str, copy: Path, *, part: bool) -> TriedTable:
     try:
         [source] = sources_in(trial, copy.parent)
         workspace = Workspace(
@@ -222,6 +251,8 @@ def _stage_one(table: str, block: str, trial: str, copy: Path) -> TriedTable:
         return TriedTable(table=table, block=block, error=str(error))
     counts = {n: int(staged.intake[n].sum()) for n in ("read", "kept", "quarantined", "duplicates", "set_aside")}
     quarantine = pd.read_parquet(staged.quarantine)
+    if part:  # contacts that go on behind the beginning that was read are no fault
+        quarantine = quarantine[quarantine["rule"] != "unended"]
     problems = tuple(
         f"row {row.source_row}: {row.reason}"
         for row in quarantine.sort_values("source_row").head(PROBLEMS).itertuples()

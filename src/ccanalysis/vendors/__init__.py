@@ -6,6 +6,8 @@ makes flat records of what is not a flat table; casting, quarantine and counting
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ccanalysis.errors import SettingsError, nearest
 from ccanalysis.vendors import (
     amazon_contact_records,
@@ -19,7 +21,17 @@ from ccanalysis.vendors import (
 )
 from ccanalysis.vendors.common import Head, VendorFormat, read_head
 
-__all__ = ["FORMATS", "Head", "VendorFormat", "format_named", "listed", "read_head", "recognise"]
+__all__ = [
+    "DECLARED",
+    "FORMATS",
+    "Head",
+    "VendorFormat",
+    "declared",
+    "format_named",
+    "listed",
+    "read_head",
+    "recognise",
+]
 
 FORMATS: dict[str, VendorFormat] = {
     module.FORMAT.name: module.FORMAT
@@ -34,6 +46,26 @@ FORMATS: dict[str, VendorFormat] = {
         zendesk_ticket_metrics,
     )
 }
+
+
+# Formats that a declared mapping reads: title and the columns that all of their exports have. The mappings lie beside
+# this module and, to copy, in examples/mappings.
+DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "five9": ("Five9 call log", ("CALL ID", "TIMESTAMP", "CAMPAIGN", "CALL TYPE", "QUEUE WAIT TIME", "ABANDONED")),
+    "vicidial": (
+        "VICIdial vicidial_closer_log",
+        ("closecallid", "call_date", "start_epoch", "queue_seconds", "term_reason"),
+    ),
+}
+
+
+def declared(head: Head) -> tuple[str, str, str] | None:
+    """Return title, evidence and settings of a format that a declared mapping reads, or None."""
+    for name, (title, marks) in DECLARED.items():
+        if head.kind == "csv" and set(marks) <= set(head.names):
+            text = (Path(__file__).parent / "mappings" / f"{name}.toml").read_text(encoding="utf-8")
+            return title, f"its header has {', '.join(marks[:-1])} and {marks[-1]}", text
+    return None
 
 
 def format_named(name: str) -> VendorFormat:
@@ -82,4 +114,6 @@ def listed() -> str:
             "delivery": form.delivery,
         }
         lines += [f"{form.name}: {form.title}", *(f"  {name:<9}  {said}" for name, said in facts.items()), ""]
-    return "\n".join([*lines, "Any other table (CSV, workbook, Parquet, JSON) is read by a declared mapping.", ""])
+    known = ", ".join(title for title, _ in DECLARED.values())
+    lines.append(f"By a declared mapping that `ccanalysis sources try` writes: {known}.")
+    return "\n".join([*lines, "Any other table (CSV, workbook, Parquet, JSON): by a mapping of your own.", ""])

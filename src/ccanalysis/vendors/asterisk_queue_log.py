@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ccanalysis.vendors.common import ASIDE, Asked, Leg, Reading, Record, Told, VendorFormat, total
+from ccanalysis.vendors.common import ASIDE, REPEAT, Asked, Leg, Reading, Record, Told, VendorFormat, total
 
 LINE = ("time", "call", "queue", "agent", "event", "p1", "p2", "p3", "p4", "p5", "p6")
 EXITS = ("ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY")
@@ -113,6 +113,8 @@ class _Leg:
 
 def merge(events: Sequence[Leg], asked: Asked) -> Iterable[Told]:
     """Make one contact of the events of a call, one segment of each stay in a queue, or states of an agent's events."""
+    events, copies = _once(events)
+    yield from copies
     if asked.table == "agent_states":
         yield from _states(events, asked)
         return
@@ -147,6 +149,19 @@ def merge(events: Sequence[Leg], asked: Asked) -> Iterable[Told]:
     for event in events:
         if (event.file, event.row) not in used:
             yield Told(event.file, event.row, ASIDE, {})
+
+
+def _once(events: Sequence[Leg]) -> tuple[list[Leg], list[Told]]:
+    """Part the events from those that another file repeats word by word, as a copy of a log does."""
+    first: dict[tuple[str | None, ...], int] = {}
+    kept, copies = [], []
+    for event in events:
+        written = tuple(event.values.values())
+        if first.setdefault(written, event.file) == event.file:
+            kept.append(event)
+        else:
+            copies.append(Told(event.file, event.row, REPEAT, {}))
+    return kept, copies
 
 
 def _takes(leg: _Leg, event: Leg) -> bool:

@@ -16,6 +16,7 @@ Fate = str  # "" a row; `repeat`, `aside`, or the rule that the record broke
 REPEAT, ASIDE = "repeat", "aside"
 HEAD_BYTES = 1 << 18
 HEAD_RECORDS = 20
+ENVELOPES = ("conversations", "ticket_metrics", "calls")  # documents of an interface keep their records below these
 
 
 class Leg(NamedTuple):
@@ -289,9 +290,9 @@ def _first_objects(head: str) -> Iterator[Record]:
             if found:
                 return
             continue
-        lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)] if not found else []
-        if len(lists) == 1 and not {"ContactId", "conversationId", "evaluationId", "ticket_id", "call_id"} & set(value):
-            yield from lists[0][:HEAD_RECORDS]
+        inside = next((value[name] for name in ENVELOPES if isinstance(value.get(name), list)), None)
+        if inside is not None and not found:
+            yield from (one for one in inside[:HEAD_RECORDS] if isinstance(one, dict))
             return
         yield value
         found += 1
