@@ -540,6 +540,7 @@ def test_zendesk_talk_tells_how_each_call_ended(desk):
         ("6", "voicemail", "inbound", None, "25", "20", "false"),
         ("7", "answered", "inbound", answered, "25", "20", "true"),
         ("8", "answered", "callback", answered, "25", "20", "false"),
+        ("9", "flowed_out", "inbound", None, "25", "20", "false"),
     ]
 
 
@@ -812,6 +813,31 @@ def test_who_began_an_amazon_contact(desk, method, channel, direction, rule):
     assert faults(staged) == ([(1, "direction", rule)] if rule else [])
     told = dict(rows(staged.tables["contacts"], "contact_id", "direction"))
     assert told == {"c-1": "inbound", **({} if rule else {"x-0": direction})}
+
+
+def test_an_amazon_contact_that_reached_nobody_and_has_no_reason_is_counted_and_noted(desk):
+    """Amazon leaves the reason empty for many contacts; the settings may say what that means at this centre."""
+    alone = {"Agent": None, "DisconnectReason": None}
+    records = made.lines([made.amazon("n-1", **alone), made.amazon("c-1")])
+    staged = read(desk, AMAZON, records, "contacts")
+    assert dict(rows(staged.tables["contacts"], "contact_id", "outcome")) == {"n-1": "abandoned", "c-1": "answered"}
+    assert (
+        "source 'contacts': contacts that reached nobody have no DisconnectReason and count as abandoned; Amazon also "
+        "leaves it empty where a flow ended the contact: change 'queue' under codes of outcome if yours do so (1)"
+    ) in staged.notes
+    columns = 'outcome = { codes = { queue = "flowed_out" } }'
+    staged = read(Desk(desk.root), AMAZON, records, "contacts", columns=columns)
+    assert dict(rows(staged.tables["contacts"], "contact_id", "outcome"))["n-1"] == "flowed_out"
+
+
+def test_an_amazon_contact_that_a_flow_sent_elsewhere_flowed_out(desk):
+    """From the menu or the queue to another number; the number itself stays outside."""
+    away = {"Agent": None, "TransferredToEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": "+441632960777"}}
+    staged = read(
+        desk, AMAZON, made.lines([made.amazon("x-1", **away), made.amazon("y-1", Queue=None, **away)]), "contacts"
+    )
+    assert rows(staged.tables["contacts"], "outcome") == ["flowed_out", "flowed_out"]
+    assert b"960777" not in b"".join(path.read_bytes() for path in staged.folder.iterdir())
 
 
 def test_a_source_whose_records_are_all_something_else_has_no_input(desk):

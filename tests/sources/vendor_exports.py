@@ -347,6 +347,7 @@ def talk_file() -> str:
     calls.append(talk_call(6, voicemail=True, agent_id=None))
     calls.append(talk_call(7, recording_control_interactions=2, not_recording_time=45))
     calls.append(talk_call(8, callback=True))
+    calls.append(talk_call(9, agent_id=None, talk_time=0))
     return lines(calls)
 
 

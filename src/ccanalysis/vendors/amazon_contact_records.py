@@ -19,6 +19,7 @@ FIELDS = (
     "DisconnectTimestamp",
     "LastUpdateTimestamp",
     "TransferCompletedTimestamp",
+    "TransferredToEndpoint.Type",
     "DisconnectReason",
     "Queue.Name",
     "Queue.EnqueueTimestamp",
@@ -81,6 +82,7 @@ agent = "answered"
 callback = "callback_promised"
 menu = "left_menu"
 "not reached" = "void"
+"transferred out" = "flowed_out"
 queue = "abandoned"
 "queue: CUSTOMER_DISCONNECT" = "abandoned"
 "queue: TELECOM_PROBLEM" = "abandoned"
@@ -89,6 +91,7 @@ queue = "abandoned"
 "queue: THIRD_PARTY_DISCONNECT" = "flowed_out"
 "queue: EXPIRED" = "flowed_out"
 "queue: API" = "flowed_out"
+"queue: AGENT_DISCONNECT" = "refused"
 "queue: IDLE_DISCONNECT" = "abandoned"
 """
 SEGMENTS = """
@@ -142,10 +145,10 @@ def merge(legs: Sequence[Leg], asked: Asked) -> Iterable[Told]:
                 own = {"Contact": contact, "Offered": _offered(leg), "Leg.Kind": kind}
                 yield Told(leg.file, leg.row, "", {**leg.values, **own})
         else:
-            yield from _contact(contact, part, promised=promised)
+            yield from _contact(contact, part, asked, promised=promised)
 
 
-def _contact(contact: str | None, legs: Sequence[Leg], *, promised: bool) -> Iterator[Told]:
+def _contact(contact: str | None, legs: Sequence[Leg], asked: Asked, *, promised: bool) -> Iterator[Told]:
     start, last = legs[0].values, legs[-1]
     by_agents = [leg.values for leg in legs if _answered(leg)]
     until = next((n for n, leg in enumerate(legs) if _answered(leg)), len(legs) - 1)
@@ -157,9 +160,16 @@ def _contact(contact: str | None, legs: Sequence[Leg], *, promised: bool) -> Ite
         left = "callback"
     elif direction in ("outbound", "callback"):
         left = "not reached"
+    elif any(leg.values["TransferredToEndpoint.Type"] for leg in legs):
+        left = "transferred out"
     elif queued:
         reason = queued[-1]["DisconnectReason"]
         left = f"queue: {reason}" if reason else "queue"
+        if not reason:
+            asked.note(
+                "contacts that reached nobody have no DisconnectReason and count as abandoned; Amazon also leaves it "
+                "empty where a flow ended the contact: change 'queue' under codes of outcome if yours do so"
+            )
     else:
         left = "menu"
     told = by_agents[0] if by_agents else queued[-1] if queued else start
@@ -218,7 +228,8 @@ FORMAT = VendorFormat(
         "A record can come several times; only the latest LastUpdateTimestamp counts.",
         "A transfer makes a new record; a chain by InitialContactId is one contact, each record one segment.",
         "A callback is a contact of its own; the contact that asked for it left its queue by that promise.",
-        "DisconnectReason may be empty; a contact that was queued and reached nobody then counts as abandoned.",
+        "DisconnectReason may be empty, also where a flow ended the contact; one that was queued and reached nobody "
+        "then counts as abandoned, and a note says how many.",
         "Tasks and supervisors who listen in are set aside: no customer is in them.",
     ),
     tables={"contacts": CONTACTS, "segments": SEGMENTS},

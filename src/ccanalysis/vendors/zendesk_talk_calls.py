@@ -56,6 +56,7 @@ abandoned_in_queue = "abandoned"
 abandoned_in_voicemail = "abandoned"
 abandoned_in_ivr = "left_menu"
 voicemail = "voicemail"
+"completed without agent" = "flowed_out"
 """
 YES, NO = (True, "true", "True", "TRUE"), (False, None, "", "false", "False", "FALSE")
 
@@ -66,7 +67,11 @@ def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[st
         raise ValueError("not a call of Zendesk Talk")
     values: dict[str, Any] = {name: record.get(name) for name in FIELDS}
     status = values["completion_status"]
-    values["left"] = "voicemail" if status == "completed" and _flag(values["voicemail"]) else status
+    values["left"] = status
+    if status == "completed" and _flag(values["voicemail"]):
+        values["left"] = "voicemail"
+    elif status == "completed" and not values["agent_id"] and not int(values["talk_time"] or 0):
+        values["left"] = "completed without agent"
     values["way"] = "callback" if _flag(values["callback"]) else values["direction"]
     answer = values["time_to_answer"]
     if values["left"] in ("completed", "abandoned_on_hold") and answer is not None:
@@ -97,7 +102,7 @@ FORMAT = VendorFormat(
     traps=(
         "completion_status is a closed list; a status that is not on it goes to quarantine.",
         "A call that was abandoned on hold had been answered; one that was abandoned in the menu never queued.",
-        "A completed call with voicemail reached no agent.",
+        "A completed call with voicemail reached no agent, nor did one without an agent and without talk time.",
         "Recording counts as paused only where a control was used and some time was not recorded.",
     ),
     tables={"contacts": CONTACTS},
