@@ -370,6 +370,25 @@ def test_an_amazon_evaluation_becomes_its_questions(desk):
     assert b"Rosalind" not in b"".join(path.read_bytes() for path in staged.folder.iterdir())
 
 
+def test_a_question_in_words_counts_where_it_was_scored_and_a_calibration_is_marked(desk):
+    """Whether a question is a criterion is told by its score, not by its kind."""
+    record = json.loads(made.amazon_evaluation())
+    record["questions"][2]["score"] = {"percentage": 50}
+    record["metadata"]["calibrationSessionId"] = "k-1"
+    staged = read(desk, EVALUATIONS, json.dumps(record), "evaluations", name="evaluation.json")
+    assert rows(staged.tables["evaluations"], "criterion", "points", "source") == [
+        ("greeting", "80.0", "calibration"),
+        ("payment", None, "calibration"),
+        ("remarks", "50.0", "calibration"),
+    ]
+
+
+def test_agents_of_contacts_and_of_evaluations_can_meet(desk):
+    """Evaluations name the agent by the end of the resource name; contacts offer it beside the user name."""
+    staged = read(desk, AMAZON, made.amazon_file(), "contacts", columns='agent_id = "Agent.Id"')
+    assert rows(staged.tables["contacts"], "agent_id")[:3] == ["0001-fell", "0001-fell", None]
+
+
 def test_two_files_of_one_evaluation_count_once_by_submission(desk):
     """The file that was submitted last counts whole, whatever its name; the other's questions are duplicates."""
     files = [made.amazon_evaluation(submitted="2026-11-11T10:00:00Z", points=60), made.amazon_evaluation()]

@@ -14,7 +14,7 @@ def amazon(contact: str = "c-1", **given: Any) -> dict[str, Any]:
         "AWSAccountId": "123456789012",
         "AWSContactTraceRecordFormatVersion": "2017-03-10",
         "Agent": {
-            "ARN": "arn:aws:connect:eu-west-2:123456789012:instance/i/agent/a",
+            "ARN": "arn:aws:connect:eu-west-2:123456789012:instance/i/agent/0001-fell",
             "AfterContactWorkDuration": 25,
             "AgentInteractionDuration": 280,
             "ConnectedToAgentTimestamp": "2026-11-09T08:00:30Z",
@@ -205,7 +205,7 @@ def amazon_evaluation(evaluation: str = "e-1", submitted: str = "2026-11-10T10:0
                     "sectionRefId": "s1",
                     "questionType": "NUMERIC",
                     "answer": {"value": None, "metadata": {"notApplicable": True}},
-                    "score": {"percentage": 0},
+                    "score": {"notApplicable": True},
                 },
                 {
                     "questionRefId": "remarks",

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ccanalysis.vendors.common import ASIDE, REPEAT, Asked, Leg, Reading, Record, Told, VendorFormat, first, pick, total
+from ccanalysis.vendors.common import (
+    ASIDE,
+    REPEAT,
+    Asked,
+    Leg,
+    Reading,
+    Record,
+    Told,
+    VendorFormat,
+    at,
+    first,
+    pick,
+    total,
+)
 
 FIELDS = (
     "ContactId",
@@ -34,6 +47,7 @@ FIELDS = (
     "Agent.AfterContactWorkDuration",
 )
 TOGETHER = (
+    "Agent.Id",
     "Contact",
     "Direction",
     "Offered",
@@ -116,6 +130,8 @@ def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[st
     if record["Channel"] == "TASK" or record.get("InitiationMethod") == "MONITOR":
         return  # no customer is in it
     values = pick(record, FIELDS)
+    resource = at(record, "Agent.ARN")
+    values["Agent.Id"] = str(resource).rpartition("/")[2] if resource else None
     values["Contact"] = values["InitialContactId"] or values["ContactId"]
     yield values
 
@@ -184,6 +200,7 @@ def _contact(contact: str | None, legs: Sequence[Leg], asked: Asked, *, promised
         "Left": left,
         "Queue.Name": told["Queue.Name"],
         "Agent.Username": told["Agent.Username"],
+        "Agent.Id": told["Agent.Id"],
         "Wait": total(leg.values["Queue.Duration"] for leg in legs[: until + 1]),
         "Talk": total(leg["Agent.AgentInteractionDuration"] for leg in by_agents),
         "Hold": total(leg["Agent.CustomerHoldDuration"] for leg in by_agents),

@@ -23,6 +23,8 @@ HEADER = (
     "max points",
     "automatic fail",
     "source",
+    "evaluationSource",
+    "resubmitted",
 )
 EVALUATIONS = """
 evaluation_id = "evaluationId"
@@ -41,16 +43,16 @@ auto_fail = "automatic fail"
 
 
 def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[str, Any]]:
-    """Give each question that is scored; one that does not apply has no points, one in words is no criterion."""
+    """Give each question that is scored; one that does not apply has no points, one without score is no criterion."""
     metadata = record["metadata"]
     questions = record["questions"]
     if not record["evaluationId"] or not isinstance(metadata, Mapping) or not isinstance(questions, list):
         raise ValueError("not an evaluation")
     for question in questions:
-        if question.get("questionType") == "TEXT":
+        waived = True in (at(question, "answer.metadata.notApplicable"), at(question, "score.notApplicable"))
+        score = at(question, "score.percentage")
+        if score is None and not waived:
             continue
-        applies = at(question, "answer.metadata.notApplicable") is not True
-        scored = applies and at(question, "score.percentage") is not None
         yield {
             "evaluationId": record["evaluationId"],
             "questionRefId": question["questionRefId"],
@@ -63,9 +65,11 @@ def flatten(record: Record, table: str, reading: Reading) -> Iterator[Mapping[st
             "form version": metadata.get("evaluationDefinitionVersion"),
             "started": metadata.get("evaluationStartTimestamp"),
             "submitted": metadata.get("evaluationSubmitTimestamp"),
-            "points": at(question, "score.percentage") if scored else None,
+            "points": None if waived else score,
             "max points": 100,
             "automatic fail": at(question, "score.automaticFail") is True,
+            "evaluationSource": metadata.get("evaluationSource"),
+            "resubmitted": metadata.get("resubmitted"),
             "source": "calibration" if metadata.get("calibrationSessionId") else "standard",
         }
 
@@ -90,9 +94,10 @@ FORMAT = VendorFormat(
     published="Amazon Connect Administrator Guide, Evaluation form output",
     traps=(
         "One evaluation can have two files; the one that was submitted last counts, whole.",
-        "A question that does not apply has no points; it is not nought. A question in words is no criterion.",
+        "A question that does not apply has no points; it is not nought. A question without a score is no criterion.",
         "Weights are in the form, not in its output: declare them as codes of questionRefId.",
         "contactId names the record that was evaluated; after a transfer that is a segment of the contact.",
+        "agentId is the end of Agent.ARN in contact records; map agent_id of contacts from Agent.Id so that both meet.",
         "Calibration evaluations are marked as such and do not enter scores.",
     ),
     tables={"evaluations": EVALUATIONS},
@@ -101,5 +106,5 @@ FORMAT = VendorFormat(
     flatten=flatten,
     group={"evaluations": "evaluationId"},
     merge=merge,
-    personal=("notes",),
+    personal=("notes", "metadata.creator", "metadata.evaluationAcknowledgerComment", "metadata.acknowledgerComment"),
 )
