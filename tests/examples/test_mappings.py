@@ -59,6 +59,7 @@ def test_a_trial_writes_the_mapping_with_its_zone_to_fill_in(tmp_path, capsys, n
     }[row]()
     (tmp_path / "ccanalysis.toml").write_text('[centre]\nname = "Test"\ntime_zone = "Europe/London"\n')
     (tmp_path / "log.csv").write_text(f"{header}\n{written}\n")
+    assert vendors.recognise(vendors.read_head(tmp_path / "log.csv")) is None
     assert cli.main(["sources", "try", str(tmp_path / "log.csv"), "--workspace", str(tmp_path), "--write"]) == 1
     said = capsys.readouterr().out
     assert said.startswith(f"log.csv: {vendors.DECLARED[name][0]}, read by a declared mapping\n")

@@ -400,6 +400,12 @@ def test_two_files_of_one_evaluation_count_once_by_submission(desk):
     assert of(staged, "evaluations") == {"read": 4, "kept": 2, "quarantined": 0, "duplicates": 2, "set_aside": 0}
 
 
+def test_one_evaluation_that_was_written_to_two_places_counts_once(desk):
+    """The same document below the old and the new path."""
+    staged = read(desk, EVALUATIONS, [made.amazon_evaluation()] * 2, "evaluations", name="evaluation.json")
+    assert of(staged, "evaluations") == {"read": 4, "kept": 2, "quarantined": 0, "duplicates": 2, "set_aside": 0}
+
+
 def test_a_cut_document_is_refused_with_its_line(desk):
     """A document that ends early has no row that could be trusted to be the last."""
     with pytest.raises(ContractError) as refused:
@@ -726,6 +732,7 @@ def test_each_format_is_recognised_as_itself_alone(tmp_path, name):
     found = vendors.recognise(head)
     assert found is not None
     assert found[0].name == name
+    assert vendors.declared(head) is None
     others = [f for f in vendors.FORMATS.values() if f.name != name and f.marks and head.kind in f.readers]
     assert [f.name for f in others if set(f.marks) <= set(head.names)] == []
 

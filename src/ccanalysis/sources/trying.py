@@ -18,7 +18,7 @@ import pandas as pd
 from ccanalysis import contracts, vendors
 from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, NoInputError, SettingsError, place
 from ccanalysis.sources import stage, workbooks
-from ccanalysis.sources.vendor_files import _is_document
+from ccanalysis.sources.vendor_files import is_document
 from ccanalysis.vendors import Head, VendorFormat
 from ccanalysis.workspace import ENDINGS, SETTINGS_FILE, Centre, FieldMapping, Source, Workspace, sources_in
 
@@ -148,7 +148,7 @@ def try_file(path: Path, root: Path) -> Trial:
 def _beginning(path: Path, folder: Path) -> tuple[Path, bool]:
     """Copy a file, or its first lines where it is long and made of lines."""
     copy = folder / path.name
-    if path.stat().st_size <= TRIED_BYTES or vendors.read_head(path).kind == "other" or _is_document(path):
+    if path.stat().st_size <= TRIED_BYTES or vendors.read_head(path).kind == "other" or is_document(path):
         shutil.copyfile(path, copy)
         return copy, False
     with path.open("rb") as file:

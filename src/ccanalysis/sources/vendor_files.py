@@ -202,7 +202,7 @@ class _Flattening:
             yield from self._csv(export, records, reading)
 
     def _log(self, path: Path, records: Records) -> Iterator[tuple[int, Record | str]]:
-        raw = csv_files._Hashing(path)
+        raw = csv_files.Hashing(path)
         with io.BufferedReader(raw, 1 << 20) as file:  # type: ignore[type-var]
             for row, line in _lines(file, path):
                 written = line.decode("utf-8", errors="replace").rstrip("\r\n")
@@ -489,10 +489,10 @@ def json_records(path: Path, records: Records, *, envelope: str = "") -> Iterato
         ContractError: A document is not whole, or larger than can be read at once.
         NoInputError: The file has nothing but blanks.
     """
-    if _is_document(path):
+    if is_document(path):
         yield from _document(path, records, envelope)
         return
-    raw = csv_files._Hashing(path)
+    raw = csv_files.Hashing(path)
     found = False
     with io.BufferedReader(raw, 1 << 20) as file:  # type: ignore[type-var]
         for row, line in _lines(file, path):
@@ -550,7 +550,7 @@ def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
             yield row, line
 
 
-def _is_document(path: Path) -> bool:
+def is_document(path: Path) -> bool:
     """Tell whether a file is one JSON document over several lines, and not one record a line."""
     with path.open("rb") as file:
         first = next((line for line in iter(lambda: file.readline(MAX_DOCUMENT), b"") if line.strip()), b"")

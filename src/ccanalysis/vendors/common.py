@@ -228,14 +228,12 @@ class Head:
         records: The first records: JSON objects, or rows by the names of the header.
         names: The fields of the first record, or the header in file order.
         delimiter: What separates the columns of a CSV file.
-        skip: Lines above the header.
     """
 
     kind: str
     records: tuple[Record, ...] = ()
     names: tuple[str, ...] = ()
     delimiter: str = ","
-    skip: int = 0
 
 
 def read_head(path: Path) -> Head:
