@@ -70,6 +70,7 @@ def test_amazon_records_become_contacts(desk):
     ]
     assert rows(table, *CONTACTS) == wanted
     assert rows(table, "direction") == ["inbound"] * 6 + ["callback"]
+    assert rows(table, "menu_s") == ["10", "10", "600", "40", "1200", "1800", "2400"]
     assert of(staged, "contacts") == {"read": 7, "kept": 7, "quarantined": 0, "duplicates": 0, "set_aside": 2}
     assert rows(table, "source_row") == ["1", "3", "4", "5", "6", "8", "9"]
 
@@ -914,6 +915,34 @@ def test_a_copy_of_a_log_adds_nothing(desk):
     third = Desk(desk.root)
     again = read(third, QUEUE_LOG, [made.queue_log_file()] * 2, "agent_states", columns=columns)
     assert rows(again.tables["agent_states"], "agent_id", "state", "actual_s", order="1, 2") == states
+
+
+CARD = "4111 1111 1111 1111"
+
+
+def test_card_numbers_of_vendors_texts_are_masked_and_counted(desk):
+    """In a text that the mapping asks for; an identifier of as many digits stays as it is."""
+    record = made.amazon("4111111111111111", Attributes={"reason": f"paid with {CARD}"})
+    staged = read(desk, AMAZON, made.lines([record]), "contacts", columns='reason = "Attributes.reason"')
+    [(contact, reason)] = rows(staged.tables["contacts"], "contact_id", "reason")
+    assert contact == "4111111111111111"
+    assert CARD not in reason and reason.startswith("paid with ")
+    assert "data/export.txt: card numbers were masked 1 times; take them out at the source" in staged.notes
+
+
+def test_card_numbers_of_a_vendors_table_are_masked_where_people_write(desk):
+    """In the name of a queue, and in a column that stays outside; the contact's number is none."""
+    content = (
+        made.cxone_file()
+        .replace("Billing", CARD, 1)
+        .replace("+441632960001", CARD, 1)
+        .replace("101", "4111111111111111")
+    )
+    staged = read(desk, CXONE, content, "contacts", more=ZONE)
+    first = rows(staged.tables["contacts"], "contact_id", "queue")[0]
+    assert first[0] == "4111111111111111"
+    assert CARD not in first[1]
+    assert "data/export.txt: card numbers were masked 2 times; take them out at the source" in staged.notes
 
 
 # --- JSON as it comes -------------------------------------------------------------------------------------------------

@@ -159,9 +159,7 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
     schema = None
     if source.format == "csv":
         door = Door(identifying(source, export.table), delimiter=source.delimiter, quote=source.quote)
-        records = csv_files.number_records(
-            source, export.path, work, number=export.number, door=door, careful=careful
-        )
+        records = csv_files.number_records(source, export.path, work, number=export.number, door=door, careful=careful)
         _note_masked(stage, export, door)
         if records.sha256 != export.sha256:
             raise _changed(export)
@@ -188,7 +186,9 @@ def _note_masked(stage: Stage, export: Export, door: Door) -> None:
     if door.cards:
         stage.note(f"{export.name}: card numbers were masked {door.cards:,} times; take them out at the source")
     if door.codes:
-        stage.note(f"{export.name}: security codes of cards were masked {door.codes:,} times; they may not be kept at all")
+        stage.note(
+            f"{export.name}: security codes of cards were masked {door.codes:,} times; they may not be kept at all"
+        )
 
 
 def _changed(export: Export) -> ContractError:
@@ -244,6 +244,8 @@ def _read_flat(stage: Stage, source: Source, exports: Sequence[Export]) -> Path:
     flat = vendor_files.flatten(source, exports, stage.folder, stage.connection, zone=stage.workspace.centre.time_zone)
     for note in flat.notes:
         stage.note(note)
+    for export in exports:
+        _note_masked(stage, export, flat.doors[export.number])
     positions = {name: position for position, name in enumerate(flat.header)}
     wanted = {name: positions[name] for name in wanted_columns(source) if name in positions}
     cast = casting(stage.connection, source, exports[0].table, wanted, zone=zone, days=stage.days(zone))

@@ -26,6 +26,7 @@ from ccanalysis.errors import ContractError, NoInputError, nearest, place
 from ccanalysis.sources import csv_files
 from ccanalysis.sources.cells import wanted_columns
 from ccanalysis.sources.csv_files import Records
+from ccanalysis.sources.door import Door, identifying, suspect
 from ccanalysis.sources.exports import Export
 from ccanalysis.vendors import format_named
 from ccanalysis.vendors.asterisk_queue_log import LINE, SYSTEM
@@ -58,6 +59,7 @@ class Flat:
         repeats: Records that another delivery of the same record takes the place of, by number of the file.
         aside: Records that are no row of the table, by number of the file.
         notes: What a reader must know.
+        doors: What masked card data in each file, by number.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Flat:
     repeats: Counter[int] = field(default_factory=Counter)
     aside: Counter[int] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    doors: dict[int, Door] = field(default_factory=dict)
 
     def relation(self) -> str:
         """Write the query that the casting reads."""
@@ -109,6 +112,10 @@ class _Flattening:
         wanted = wanted_columns(source)
         self.extra = tuple(name for name in wanted if name not in known)
         self.header = (*known, *self.extra)
+        kept = identifying(source, exports[0].table)
+        self.screened = tuple(name for name in wanted if name not in kept)  # texts that people may have written
+        # A vendor's own fields of a CSV file are identifiers, times, numbers and names of queues and teams.
+        self.kept = (kept | set(known)) - set(self.screened)
         self.group = form.group.get(source.table, "") if form else ""
         number = exports[0].number
         self.flat = Flat(folder / f"flat-{number}.parquet", self.header, {})
@@ -146,6 +153,8 @@ class _Flattening:
         records = Records(header=list(self.header), header_row=1)
         self.flat.records[export.number] = records
         reading = Reading(export.path.name)
+        door = Door(self.kept, delimiter=self.source.delimiter, quote=self.source.quote)
+        self.flat.doors[export.number] = door
         seen = 0
         for row, record in self._records(export, records, reading):
             if isinstance(record, str):
@@ -167,6 +176,7 @@ class _Flattening:
                     records.faults.append((row, "control"))
                 else:
                     records.written += 1
+                    self._mask(values, door)
                     add(export.number, row, values)
         if records.sha256 != export.sha256:
             raise ContractError(
@@ -174,6 +184,12 @@ class _Flattening:
                 remedy="Run again when the export is complete",
                 place=place(export.path),
             )
+
+    def _mask(self, values: dict[str, str | None], door: Door) -> None:
+        """Mask card data in the texts of a record, before it is written."""
+        texts = {name: one for name in self.screened if (one := values.get(name))}
+        if texts and suspect(" \n".join(texts.values())):
+            values |= dict(zip(texts, door.cells(list(texts.values()), tuple(texts)), strict=True))
 
     def _rows(self, record: Record, reading: Reading) -> Iterator[dict[str, str | None]]:
         extra = {name: at(record, name) for name in self.extra}
@@ -230,7 +246,8 @@ class _Flattening:
 
     def _csv(self, export: Export, records: Records, reading: Reading) -> Iterator[tuple[int, Record | str]]:
         work = self.folder / f"work-{export.number}.csv"
-        found = csv_files.number_records(self.source, export.path, work, number=export.number, careful=True)
+        door = self.flat.doors[export.number]
+        found = csv_files.number_records(self.source, export.path, work, number=export.number, door=door, careful=True)
         header = found.header
         reading.header = header
         records.sha256, records.header_row = found.sha256, found.header_row

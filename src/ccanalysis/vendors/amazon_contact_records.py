@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ccanalysis.vendors.common import (
@@ -60,8 +61,8 @@ TOGETHER = (
     "Hold",
     "AfterContactWork",
     "Transfers",
-    "Leg",
     "Leg.Kind",
+    "Menu",
 )
 DIRECTIONS = {
     "INBOUND": "inbound",
@@ -88,6 +89,7 @@ wait_s = { column = "Wait", unit = "s" }
 talk_s = { column = "Talk", unit = "s" }
 hold_s = { column = "Hold", unit = "s" }
 acw_s = { column = "AfterContactWork", unit = "s" }
+menu_s = { column = "Menu", unit = "s" }
 transfers = "Transfers"
 [outcome]
 column = "Left"
@@ -205,11 +207,24 @@ def _contact(contact: str | None, legs: Sequence[Leg], asked: Asked, *, promised
         "Talk": total(leg["Agent.AgentInteractionDuration"] for leg in by_agents),
         "Hold": total(leg["Agent.CustomerHoldDuration"] for leg in by_agents),
         "AfterContactWork": total(leg["Agent.AfterContactWorkDuration"] for leg in by_agents),
+        "Menu": _seconds(
+            start["ConnectedToSystemTimestamp"],
+            start["Queue.EnqueueTimestamp"] or (start["DisconnectTimestamp"] if left == "menu" else None),
+        ),
         "Transfers": str(sum(leg.values["InitiationMethod"] in {"TRANSFER", "QUEUE_TRANSFER"} for leg in legs)),
     }
     for leg in legs[:-1]:
         yield Told(leg.file, leg.row, ASIDE, {})
     yield Told(last.file, last.row, "", values)
+
+
+def _seconds(earlier: str | None, later: str | None) -> str | None:
+    """Return the whole seconds between two times, or None where they do not tell."""
+    try:
+        apart = datetime.fromisoformat(earlier or "") - datetime.fromisoformat(later or "")
+    except (ValueError, TypeError):  # a time that cannot be read is quarantined where the mapping names it
+        return None
+    return str(round(-apart.total_seconds())) if apart.total_seconds() <= 0 else None
 
 
 def _direction(method: str | None, channel: str | None) -> str | None:
