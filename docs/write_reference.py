@@ -14,11 +14,12 @@ import json
 import re
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccanalysis import cli, contracts, errors, workspace
+from ccanalysis import cli, contracts, errors, vendors, workspace
 from ccanalysis.kpis import measures, register
 from ccanalysis.sources import rules
 
@@ -194,6 +195,12 @@ SETTINGS: tuple[tuple[str, type, dict[str, str], str], ...] = (
         '`column_name = { column = "Export name", .. }` with these keys.',
     ),
     (
+        "agrees_with = { .. }",
+        workspace.SecondClock,
+        {"columns": "column"},
+        "Inside the mapping of a time: another column that tells the same time, and with which it must agree.",
+    ),
+    (
         "[run]",
         workspace.Workspace,
         {"frequency": "frequency", "baseline_periods": "baseline_periods"},
@@ -312,6 +319,53 @@ def _side(side: measures.Side) -> str:
     what = f"sum of `{side.of}`" if side.of else "rows"
     where = "" if side.where == "true" else f" where `{side.where}`"
     return f"{what} of `{side.table}`{where}".replace("rows of", "rows in")
+
+
+def _mapped(given: Any) -> str:
+    """Say where a column of a vendor's mapping comes from."""
+    if isinstance(given, str):
+        return code(given)
+    if "value" in given:
+        return f"always {code(given['value'])}"
+    columns = given["column"] if isinstance(given["column"], list) else [given["column"]]
+    said = " and ".join(map(code, columns))
+    said += f", written {code(given['format'])}" if "format" in given else ""
+    said += f", in {code(given['unit'])}" if "unit" in given else ""
+    if "codes" in given:
+        said += ": " + ", ".join(f"{code(raw)} is {code(value)}" for raw, value in given["codes"].items())
+    return said
+
+
+def vendors_page() -> str:
+    """Write the page of vendors' formats."""
+    forms = vendors.FORMATS.values()
+    listed = [[f"[`{f.name}`](#{f.name.replace('.', '')})", f.title, ", ".join(map(code, f.tables))] for f in forms]
+    parts = [table(["Format", "What it is", "Tables"], listed)]
+    for form in forms:
+        facts = [
+            ["File", form.written],
+            ["Durations", form.units],
+            ["Times", form.clock],
+            ["Key", form.key],
+            ["Delivery", form.delivery],
+            ["Known by", ", ".join(map(code, form.marks)) or "the form of its first line"],
+            ["Must be declared", "; ".join(f"{code(name)}: {why}" for name, why in form.ask.items())],
+            ["Dropped at the door", ", ".join(map(code, form.personal))],
+            ["Published", form.published],
+        ]
+        parts += [f"## {form.name}\n", f"{form.title}.\n", table(["", ""], [fact for fact in facts if fact[1]])]
+        parts.append("".join(f"- {trap}\n" for trap in form.traps))
+        for name, mapping in form.tables.items():
+            rows = [[code(column), _mapped(given)] for column, given in tomllib.loads(mapping).items()]
+            others = [c for c in form.header[name] if f'"{c}"' not in mapping]
+            parts += [f"### {form.name}: {name}\n", table(["Column", "From"], rows)]
+            parts += ["A mapping may also name: " + ", ".join(map(code, others)) + ".\n"] if others else []
+    lead = (
+        "The export formats that a source may name with `vendor`. Each brings its mapping; columns of the source take "
+        "the place of the vendor's, codes are added to them. See [Read a vendor's "
+        "export](../how-to/read-a-vendor-export.md)."
+    )
+    return page("Vendors' formats", lead, *parts)
 
 
 def measures_page() -> str:
@@ -637,6 +691,7 @@ def pages() -> dict[str, str]:
         "cli.md": cli_page(),
         "settings.md": settings_page(),
         "tables.md": tables_page(),
+        "vendors.md": vendors_page(),
         "measures.md": measures_page(),
         "register.md": register_page(),
         "rules.md": rules_page(),

@@ -16,6 +16,7 @@ ORDER = [
     "periods",
     "contracts",
     "engine",
+    "vendors",
     "workspace",
     "sources",
     "checks",

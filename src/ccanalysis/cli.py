@@ -131,6 +131,23 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--output", metavar="DIR", help="folder to write to (default: data/samples of the workspace)")
     sample.add_argument("--seed", type=int, help="another centre of the same kind")
 
+    sources = command(
+        "sources",
+        "list the export formats that are known, or try a file",
+        "  ccanalysis sources\n  ccanalysis sources try exports/calls.csv\n"
+        "  ccanalysis sources try exports/contacts.jsonl --write",
+    )
+    sources.add_argument(
+        "action", nargs="?", choices=("list", "try"), default="list", help="list the formats (default), or try FILE"
+    )
+    sources.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="an export; exit 0 where all of it is known and sound, 1 where something is at fault or to be filled in",
+    )
+    sources.add_argument("--write", action="store_true", help="append the block to ccanalysis.toml, under a new name")
+
     lab = command(
         "lab",
         "open JupyterLab in the workspace, on this machine only",
@@ -314,6 +331,32 @@ def _sample(options: argparse.Namespace) -> ExitCode:
     return ExitCode.ALL_MADE
 
 
+def _sources(options: argparse.Namespace) -> ExitCode:
+    from ccanalysis import vendors
+
+    if options.action == "list":
+        if options.file or options.write:
+            raise SettingsError("a list takes no file", remedy="Write ccanalysis sources try FILE")
+        sys.stdout.write(vendors.listed())
+        return ExitCode.ALL_MADE
+    if not options.file:
+        raise SettingsError("there is no file to try", remedy="Write ccanalysis sources try FILE")
+    from ccanalysis.sources import trying
+
+    trial = trying.try_file(Path(options.file), Path(options.workspace))
+    for line in trial.lines():
+        print(line)
+    if not trial.settings:
+        return ExitCode.NO_USABLE_INPUT
+    print(f"\nfor {trying.SETTINGS_FILE}:\n\n{trial.settings}", end="")
+    if options.write:
+        trying.write(trial, Path(options.workspace))
+        _say(f"written to {trying.SETTINGS_FILE}")
+    if trying.FILL_IN in trial.settings:
+        _say(f"ccanalysis: what the file does not say is marked {trying.FILL_IN!r}; put it in before the next run")
+    return ExitCode.ALL_MADE if trial.complete else ExitCode.SOME_FAILED
+
+
 def _lab(options: argparse.Namespace) -> ExitCode:
     from jupyterlab.labapp import LabApp
 
@@ -340,6 +383,7 @@ _COMMANDS = {
     "findings": _findings,
     "report": _report,
     "sample": _sample,
+    "sources": _sources,
     "lab": _lab,
 }
 

@@ -15,12 +15,24 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ccanalysis import contracts
+from ccanalysis import contracts, vendors
 from ccanalysis.errors import NoInputError, SettingsError, nearest, place
 from ccanalysis.periods import KINDS, Kind
 
 SETTINGS_FILE = "ccanalysis.toml"
-FORMATS = ("csv", "excel", "parquet")
+FORMATS = ("csv", "excel", "parquet", "json")
+ENDINGS = {
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
 UNITS = ("s", "ms", "min", "h", "day", "hh:mm:ss")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LEVELS = ("centre", "site", "team", "line_manager", "queue", "channel", "reason", "agent")
@@ -28,6 +40,21 @@ MOST_PERIODS = 1000
 AUDIENCES = ("analyst", "centre", "team", "line_manager")
 
 Opening = tuple[time, time] | None  # None: closed
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondClock:
+    """Another column that tells the same time, with which the first must agree.
+
+    Attributes:
+        columns: Export columns; several are joined with one space.
+        format: How they are written, as for a time.
+        within_s: How far the two may be apart, seconds; an hour lets a clock change pass.
+    """
+
+    columns: tuple[str, ...]
+    format: str
+    within_s: int = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +77,7 @@ class FieldMapping:
         true: Export texts that mean yes.
         false: Export texts that mean no.
         scale: A factor to multiply a number by (0.01 turns per cent into a share).
+        agrees_with: A second clock of the export; a row whose two clocks are further apart is quarantined.
     """
 
     columns: tuple[str, ...] = ()
@@ -64,6 +92,7 @@ class FieldMapping:
     true: tuple[str, ...] = ("true", "True", "TRUE")
     false: tuple[str, ...] = ("false", "False", "FALSE")
     scale: float | None = None
+    agrees_with: SecondClock | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +103,9 @@ class Source:
         name: A short name for intake tables and errors.
         table: The contract table.
         files: A glob below the workspace, or below a declared path written `{name}/...`.
-        format: `csv`, `excel` or `parquet`.
+        vendor: The vendor's format, as `amazon_connect.contact_records`; empty for a table that the mapping alone
+            describes. Columns that are given here take the place of the vendor's, codes are added to them.
+        format: `csv`, `excel`, `parquet` or `json`; where it is not given, the ending of `files` tells.
         encoding: The declared encoding; a byte order mark is honoured, nothing else is guessed.
         delimiter: The field delimiter of a CSV file.
         quote: The quote character of a CSV file, or empty for none.
@@ -91,7 +122,8 @@ class Source:
     name: str
     table: str
     files: str
-    format: Literal["csv", "excel", "parquet"] = "csv"
+    vendor: str = ""
+    format: Literal["csv", "excel", "parquet", "json"] = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
@@ -384,6 +416,20 @@ _TYPE_NAMES = {
 _TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports")
 
 
+def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
+    """Read and check the sources of a text of settings, before it becomes part of a workspace.
+
+    Args:
+        text: One or more `[[sources]]`.
+        folder: What a path that is written `{here}/...` stands for.
+
+    Raises:
+        SettingsError: A source cannot be followed.
+    """
+    top = _Section(tomllib.loads(text), _Lines(text))
+    return tuple(_source(section, contracts.TABLES, {"here": folder}) for section in top.sections("sources"))
+
+
 def _workspace(root: Path, top: _Section) -> Workspace:
     for key in top.content:
         if key not in _TOP:
@@ -564,7 +610,10 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
     if not pattern.strip():
         raise section.error("files", "'files' names no file", 'Write for example files = "data/contacts_*.csv"')
     table = tables[table_name]
+    vendor = _vendor(section, table_name)
     columns_section = section.section("columns")
+    if vendor:
+        columns_section.content = _over(tomllib.loads(vendor.tables[table_name]), columns_section.content)
     columns = {key: _field(columns_section, key, table) for key in list(columns_section.content)}
     mapped = {column.name for column in table.mapped}
     for key in columns:
@@ -584,7 +633,8 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
         name=name,
         table=table_name,
         files=files,
-        format=section.choice("format", FORMATS, "csv"),
+        vendor=vendor.name if vendor else "",
+        format=_format(section, pattern, vendor),
         encoding=section.take("encoding", str, "utf-8"),
         delimiter=section.take("delimiter", str, ","),
         quote=section.take("quote", str, '"'),
@@ -598,7 +648,55 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
         line=line,
     )
     section.finish()
+    for setting, why in (vendor.ask if vendor else {}).items():
+        if not getattr(source, setting):
+            raise section.error(setting, f"source {name!r} does not say its {setting!r}: {why}", _ASKED[setting])
     return source
+
+
+_ASKED = {"zone": 'Add zone = "Europe/London", with the zone that the export was made in'}
+
+
+def _vendor(section: _Section, table: str) -> vendors.VendorFormat | None:
+    """Return the vendor's format that a source names."""
+    name = section.take("vendor", str, "")
+    if not name:
+        return None
+    try:
+        form = vendors.format_named(name)
+    except SettingsError as error:
+        raise section.error("vendor", error.problem, error.remedy) from None
+    if table not in form.tables:
+        raise section.error("table", f"{name} does not fill {table!r}", f"It fills {', '.join(form.tables)}")
+    return form
+
+
+def _format(section: _Section, pattern: str, vendor: vendors.VendorFormat | None) -> Any:
+    """Return how the files are built: as the settings say, else as their ending does."""
+    if vendor and "format" in section.content:
+        raise section.error("format", f"{vendor.name} says itself how its files are built", "Take 'format' out")
+    told = ENDINGS.get(Path(pattern).suffix.lower(), "csv")
+    return section.choice(
+        "format", FORMATS, "json" if vendor and vendor.readers == ("json",) else "csv" if vendor else told
+    )
+
+
+def _over(default: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a source's columns over those of its vendor; codes are added, all else takes the old one's place."""
+    merged = dict(default)
+    for name, mapping in given.items():
+        base = default.get(name)
+        base = {"column": base} if isinstance(base, str) else base
+        tells = isinstance(mapping, str) or not {"column", "value", "cases", "seconds_between", "product"}.isdisjoint(
+            mapping
+        )
+        if base is None or tells or not isinstance(mapping, dict):
+            merged[name] = mapping
+            continue
+        merged[name] = {**base, **mapping}
+        if isinstance(mapping.get("codes"), dict) and isinstance(base.get("codes"), dict):
+            merged[name]["codes"] = {**base["codes"], **mapping["codes"]}
+    return merged
 
 
 def _texts(section: _Section, key: str) -> tuple[str, ...]:
@@ -627,6 +725,7 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
         )
         item.finish()
     codes = section.take("codes", dict, None)
+    clock = _second_clock(section, columns, key, table)
     between, product = _texts(section, "seconds_between"), _texts(section, "product")
     if between and len(between) != 2:
         raise columns.error(key, "'seconds_between' takes two columns, the earlier and the later")
@@ -643,6 +742,7 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
         true=_texts(section, "true") or FieldMapping.true,
         false=_texts(section, "false") or FieldMapping.false,
         scale=section.take("scale", (int, float), None),
+        agrees_with=clock,
     )
     section.finish()
     given = [bool(mapping.columns), mapping.value is not None, bool(cases), bool(between), bool(product)]
@@ -671,6 +771,21 @@ def _field(columns: _Section, key: str, table: contracts.Table) -> FieldMapping:
                     key, f"{value!r} is not an allowed value of {key!r}", f"Allowed are: {', '.join(allowed)}"
                 )
     return mapping
+
+
+def _second_clock(section: _Section, columns: _Section, key: str, table: contracts.Table) -> SecondClock | None:
+    if "agrees_with" not in section.content:
+        section.known.append("agrees_with")
+        return None
+    if key not in table or table.column(key).type != "instant":
+        raise columns.error(key, f"{key!r} is not a time, so it has no second clock to agree with")
+    clock = section.section("agrees_with")
+    names = _texts(clock, "column")
+    if not names:
+        raise columns.error(key, "'agrees_with' names no column", 'Write agrees_with = { column = "call_date", ... }')
+    read = SecondClock(columns=names, format=clock.take("format", str), within_s=clock.take("within_s", int, 3600))
+    clock.finish()
+    return read
 
 
 def _plan(section: _Section) -> ReportPlan:

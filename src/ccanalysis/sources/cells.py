@@ -18,7 +18,7 @@ from ccanalysis.engine import literal, quoted
 from ccanalysis.errors import SettingsError, nearest, place
 from ccanalysis.sources.clock_changes import FIRST_YEAR, LAST_YEAR, instant_sql, local_sql
 from ccanalysis.sources.rules import reason
-from ccanalysis.workspace import SETTINGS_FILE, FieldMapping, Source
+from ccanalysis.workspace import SETTINGS_FILE, FieldMapping, SecondClock, Source
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,6 +71,8 @@ def wanted_columns(source: Source) -> dict[str, str]:
         for where, _ in mapping.cases:
             for name in where:
                 wanted.setdefault(name, key)
+        for name in mapping.agrees_with.columns if mapping.agrees_with else ():
+            wanted.setdefault(name, key)
     for name in source.ignore_where:
         wanted.setdefault(name, "ignore_where")
     return wanted
@@ -125,7 +127,7 @@ class _Builder:
         self.days = days
         self.blanks = blanks
         self.inner_newline = inner_newline
-        self.typed = source.format != "csv"
+        self.typed = source.format in ("excel", "parquet")
         self.details: dict[tuple[str, str], str] = {}
         self.moments: list[str] = []
         self.doubts: list[str] = []
@@ -396,7 +398,25 @@ class _Builder:
                 f"CASE WHEN {local} >= {day}.start AND {local} < {day}.stop THEN {day}.fault END AS {doubt}"
             )
             faults.append(f"WHEN {doubt} IS NOT NULL THEN {doubt}")
+        if mapping.agrees_with:
+            faults.append(self._second_clock(name, mapping.agrees_with))
         return f"coalesce({', '.join(readings)})" if len(readings) > 1 else readings[0], faults
+
+    def _second_clock(self, name: str, clock: SecondClock) -> str:
+        """The fault of a time with which another column of the row does not agree, or that this one does not tell."""
+        self.details[name, "clocks"] = f"{clock.within_s:,} seconds"
+        text = " || ' ' || ".join(f"c{self.positions[column]}" for column in clock.columns)
+        local, instant = self._moment(clock.format, text)
+        readings = [self._moment_column(f"{name}@instant 2", instant)] if instant else []
+        if local:
+            local, day = self._moment_column(f"{name}@local 2", local), quoted(f"{name}@day 2")
+            self.joins.append(f"LEFT JOIN {self.days}_local AS {day} ON {day}.day = {local}::DATE")
+            readings.append(instant_sql(self.zone, local, day))
+        self.moments.append(f"{text} AS {quoted(f'{name}@text 2')}")
+        other, written = quoted(f"{name}@other"), quoted(f"{name}@text 2")
+        self.doubts.append(f"coalesce({', '.join([*readings, 'NULL'])}) AS {other}")
+        apart = f"abs(epoch_us({quoted(name)}) - epoch_us({other})) > {clock.within_s * 1_000_000}"
+        return f"WHEN ({other} IS NULL AND {written} IS NOT NULL) OR {apart} THEN 'clocks'"
 
     def _moment(self, form: str, text: str) -> tuple[str, str]:
         """A time as SQL: its local reading without offset, and its instant where the text says it; '' where never."""
@@ -425,7 +445,7 @@ class _Builder:
 
     def _with_stored(self, form: str, local: str, instant: str, stored: str) -> tuple[str, str]:
         """Add the cells that the file itself stores as times; a workbook's only where the mapping says so."""
-        if self.source.format == "csv" or (self.source.format == "excel" and form not in ("excel", "iso")):
+        if not self.typed or (self.source.format == "excel" and form not in ("excel", "iso")):
             return local, instant
         offset = f"regexp_matches({stored}, '[+-]\\d{{2}}(:?\\d{{2}})?$') AND length({stored}) > 19"
         local_stored = f"CASE WHEN NOT ({offset}) THEN try_cast({stored} AS TIMESTAMP) END"

@@ -86,7 +86,7 @@ class Records:
     sha256: str = ""
 
 
-class _Hashing(io.RawIOBase):
+class Hashing(io.RawIOBase):
     """A file opened for reading that hashes what is read."""
 
     def __init__(self, path: Path) -> None:
@@ -178,7 +178,7 @@ def number_records(
     if path.stat().st_size == 0:
         raise NoInputError("the file is empty (0 bytes)", remedy="Export it again", place=at)
     encoding = encoding_of(source, path)
-    raw = _Hashing(path)
+    raw = Hashing(path)
     pass_ = _Pass(source, path, number=number, careful=careful)
     try:
         with (

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ccanalysis.engine import literal, quoted
 from ccanalysis.errors import ContractError, NoInputError, place
-from ccanalysis.sources import csv_files, parquet_files, workbooks
-from ccanalysis.sources.cells import Casting, casting
+from ccanalysis.sources import csv_files, parquet_files, vendor_files, workbooks
+from ccanalysis.sources.cells import Casting, casting, wanted_columns
 from ccanalysis.sources.clock_changes import add_day_tables
 from ccanalysis.sources.csv_files import Records
 from ccanalysis.sources.door import Door, identifying
@@ -118,7 +118,11 @@ def read_source(stage: Stage, source: Source, exports: Sequence[Export]) -> list
         ContractError: A file cannot be read as declared, or no row keeps the contract.
         NoInputError: There is no row.
     """
-    parts: list[Path] = []
+    if source.vendor or source.format == "json":
+        parts = [_read_flat(stage, source, exports)]
+        _refuse_unusable(stage, source, exports)
+        return parts
+    parts = []
     batch: list[Arrived] = []
     for export in exports:
         stage.progress(f"reading {export.name}")
@@ -143,7 +147,7 @@ def check_headers(exports: Sequence[Export]) -> None:
         ContractError: A mapped column is missing, or stands in a header twice.
     """
     for export in exports:
-        if export.source.format == "csv":
+        if export.source.format == "csv" and not export.source.vendor:
             records = csv_files.read_header(export.source, export.path)
             match_header(export.source, records.header, export.path, records.header_row)
 
@@ -229,6 +233,35 @@ def _read_batch(stage: Stage, source: Source, batch: list[Arrived]) -> Path:
         _note_mojibake(stage, source, batch, relation)
     for arrived in batch:
         arrived.file.unlink()
+    return part
+
+
+def _read_flat(stage: Stage, source: Source, exports: Sequence[Export]) -> Path:
+    """Read the files of a vendor's format together: one contact may stand in several of them."""
+    for export in exports:
+        stage.progress(f"reading {export.name}")
+    zone = source.zone or stage.workspace.centre.time_zone
+    flat = vendor_files.flatten(source, exports, stage.folder, stage.connection, zone=stage.workspace.centre.time_zone)
+    for note in flat.notes:
+        stage.note(note)
+    for export in exports:
+        _note_masked(stage, export, flat.doors[export.number])
+    positions = {name: position for position, name in enumerate(flat.header)}
+    wanted = {name: positions[name] for name in wanted_columns(source) if name in positions}
+    cast = casting(stage.connection, source, exports[0].table, wanted, zone=zone, days=stage.days(zone))
+    part = stage.folder / f"part-{exports[0].number}.parquet"
+    stage.sql(f"COPY (WITH export AS ({flat.relation()}) {cast.select}) TO {literal(part)} (FORMAT parquet)")
+    batch = [Arrived(e, flat.records[e.number], flat.path, positions) for e in exports]
+    for arrived in batch:
+        _refuse_shape(arrived, 0)
+    _count(stage, source, batch, cast, part, {export.number: [] for export in exports})
+    for export in exports:  # what a merge found to be another delivery of a record counts as a duplicate
+        export.duplicates = flat.repeats[export.number]
+        export.read += flat.repeats[export.number]
+        export.set_aside += flat.aside[export.number]
+    if source.zone is None:
+        _note_zone(stage, source, part)
+    flat.path.unlink()
     return part
 
 
@@ -392,6 +425,12 @@ def _note_mojibake(stage: Stage, source: Source, batch: Sequence[Arrived], relat
 
 def _refuse_unusable(stage: Stage, source: Source, exports: Sequence[Export]) -> None:
     """Refuse a source that gives no row at all, or none that keeps the contract."""
+    if not any(export.read for export in exports) and (source.vendor or source.format == "json"):
+        raise NoInputError(
+            f"no record of source {source.name!r} is a row of {source.table!r}",
+            remedy="Export it again, or take the source out of the settings",
+            place=place(exports[0].path),
+        )
     if not any(export.read for export in exports):
         raise NoInputError(
             f"the file of source {source.name!r} has a header and no row",
@@ -400,7 +439,7 @@ def _refuse_unusable(stage: Stage, source: Source, exports: Sequence[Export]) ->
         )
     for export in exports:
         if not export.read:
-            stage.note(f"{export.name} has a header and no row")
+            stage.note(f"{export.name} has a header and no row" if not source.vendor else f"{export.name} has no row")
     if not any(export.kept for export in exports):
         [(row, file, said, count)] = stage.sql(
             "SELECT min(source_row), min(source_file), reason, count(*) AS n FROM quarantine WHERE source = ? "
@@ -434,6 +473,7 @@ def _damaged(source: Source, batch: Sequence[Arrived]) -> Iterator[None]:
         ) from None
 
 
-def parquet(paths: Sequence[Path]) -> str:
-    """Write the SQL that reads Parquet files as one relation."""
-    return f"read_parquet([{', '.join(literal(path) for path in paths)}])"
+def parquet(paths: Sequence[Path], *, numbered: bool = False) -> str:
+    """Write the SQL that reads Parquet files as one relation, with file and row of each record where asked for."""
+    more = ", filename = true, file_row_number = true" if numbered else ""
+    return f"read_parquet([{', '.join(literal(path) for path in paths)}]{more})"

@@ -16,6 +16,8 @@ from ccanalysis.sources.exports import Export
 from ccanalysis.sources.reading import Stage, check_headers, parquet, read_source
 from ccanalysis.workspace import Workspace
 
+ONE_ROW = "filename, file_row_number"  # a line of a document may give several rows, so file and line do not tell them
+
 
 def stage_tables(
     workspace: Workspace, folder: Path, exports: Sequence[Export], progress: Callable[[str], None]
@@ -67,10 +69,10 @@ def _assemble(
     )
     stage.sql(
         "CREATE OR REPLACE TEMP VIEW arrived AS SELECT * EXCLUDE (_aside, _zoneless, _faults) "
-        f"FROM {parquet(parts)} WHERE NOT _aside AND _faults IS NULL"
+        f"FROM {parquet(parts, numbered=True)} WHERE NOT _aside AND _faults IS NULL"
     )
     _take_duplicates_out(stage, table, exports)
-    unrepeated = "arrived ANTI JOIN repeated USING (_file, _row)"
+    unrepeated = f"arrived ANTI JOIN repeated USING ({ONE_ROW})"
     if table.instant:
         zone, instant = stage.workspace.centre.time_zone, f"kept.{quoted(table.instant)}"
         days = f"{stage.days(zone)}_utc AS days ON days.day = make_timestamp(epoch_us({instant}))::DATE"
@@ -120,19 +122,20 @@ def _take_duplicates_out(stage: Stage, table: Table, exports: Sequence[Export]) 
     stage.sql(f"CREATE OR REPLACE TEMP TABLE twice AS SELECT {key} FROM arrived GROUP BY {key} HAVING count(*) > 1")
     stage.sql(
         f"""CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT _file, _row, differs FROM (
-            SELECT _file, _row,
-                row_number() OVER (PARTITION BY {key} ORDER BY {latest}_rank DESC, _row DESC) AS place,
+        SELECT _file, _row, {ONE_ROW}, differs FROM (
+            SELECT _file, _row, {ONE_ROW},
+                row_number() OVER (PARTITION BY {key} ORDER BY {latest}_rank DESC, _row DESC, {ONE_ROW}) AS place,
                 min(_content) OVER (PARTITION BY {key}) <> max(_content) OVER (PARTITION BY {key}) AS differs
-            FROM (SELECT _file, _row, {key}{updated}, hash({content}) AS _content
+            FROM (SELECT _file, _row, {ONE_ROW}, {key}{updated}, hash({content}) AS _content
                 FROM arrived SEMI JOIN twice ON {same})
             JOIN files USING (_file)
         ) WHERE place > 1"""
     )
     counts = dict(stage.sql("SELECT _file, count(*) FROM repeated GROUP BY 1"))
     for export in exports:
-        export.duplicates = int(counts.get(export.number, 0))
-        export.kept -= export.duplicates
+        repeated = int(counts.get(export.number, 0))
+        export.duplicates += repeated
+        export.kept -= repeated
     [(differing,)] = stage.sql("SELECT count(*) FROM repeated WHERE differs")
     if differing and table.name == "intervals":
         _refuse_parts_of_hours(stage, exports)
@@ -147,7 +150,7 @@ def _take_duplicates_out(stage: Stage, table: Table, exports: Sequence[Export]) 
 def _refuse_parts_of_hours(stage: Stage, exports: Sequence[Export]) -> None:
     """Refuse quarter and half hours that fall on one key: taking one of them for a repeat would lose contacts."""
     rows = stage.sql(
-        "SELECT _file, count(*) FROM arrived JOIN repeated USING (_file, _row) "
+        "SELECT _file, count(*) FROM arrived JOIN repeated USING (_file, _row, filename, file_row_number) "
         "WHERE differs AND length IN ('15min', '30min') GROUP BY 1 ORDER BY 1"
     )
     for number, count in rows:
