@@ -212,8 +212,8 @@ def warn_of_unapproved(workspace: Workspace, period: Period) -> None:
     from ccanalysis.kpis import register
 
     for kpi in register.load(workspace.register_path, workspace.tables).kpis:
-        if kpi.approval.state != "retired" and not kpi.approval.covers(period.start):
-            problem = f"KPI {kpi.id!r} is not approved for {period.label} ({kpi.approval.state})"
+        if kpi.approval.state != "retired" and not kpi.approved_on(period.start):
+            problem = f"KPI {kpi.id!r} is not approved for {period.label} ({kpi.approval_on(period.start).state})"
             remedy = "It is printed as experimental; write who approved it, and from when, under 'approval'"
             _say(f"ccanalysis: {place('kpis.yml', line=kpi.line)}: {problem}. {remedy}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +48,18 @@ _REQUIRED = (
     "approval",
     "action_after_review",
 )
-_OPTIONAL = ("objective", "population", "better", "targets", "rebase", "review_on", "source_requirement", "worth")
+_OPTIONAL = (
+    "objective",
+    "population",
+    "definitions",
+    "better",
+    "targets",
+    "rebase",
+    "review_on",
+    "source_requirement",
+    "worth",
+)
+_DEFINITION = ("from", "measure", "population", "why")
 _TARGET = ("from", "team", "individual", "tolerance", "levels")
 _TOLERANCE = ("absolute", "relative")
 _APPROVAL = ("state", "by", "on", "until", "consulted")
@@ -92,6 +103,27 @@ class Target:
         if level == "agent":
             return self.individual
         return self.team if not self.levels or level in self.levels else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What is measured, and of whom, from a day on.
+
+    Attributes:
+        since: First local day in force; None for the first definition, which holds from the beginning.
+        measure: What is summed.
+        population: A condition on the contact table that restricts what counts, or empty.
+        why: Why it took the place of the one before.
+        population_columns: The columns that the population reads.
+        columns: The columns that measure and population read.
+    """
+
+    since: date | None
+    measure: Measure
+    population: str = ""
+    why: str = ""
+    population_columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +174,9 @@ class Kpi:
         approval: Whether it may be used.
         action_after_review: What is done once it has been looked at.
         review_on: When the KPI itself is looked at again.
-        rebase: Days from which limits are calculated anew, with the reason.
+        rebase: Days from which limits are calculated anew, with the reason; a change of the definition is one.
+        definitions: Dated changes of `measure` and `population`, the first definition before them.
+        approvals: All approvals, the oldest first; `approval` is the last.
         source_requirement: What it reports on, where law or contract demands it.
         worth: What one unit of impact is worth in the centre's currency, if the centre says so: a contact of a
             share, an event of a rate, an hour of a time, a point or a case of other measures.
@@ -170,6 +204,43 @@ class Kpi:
     worth: float | None = None
     line: int = 0
     columns: tuple[str, ...] = field(default=())
+    definitions: tuple[Definition, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+
+    def definition_on(self, day: date) -> Definition:
+        """Return the definition in force on a day."""
+        past = [known for known in self.definitions if known.since is None or known.since <= day]
+        own = Definition(
+            since=None,
+            measure=self.measure,
+            population=self.population,
+            population_columns=self.population_columns,
+            columns=self.columns,
+        )
+        return past[-1] if past else own
+
+    def as_of(self, day: date) -> Kpi:
+        """Return the KPI with the definition and the approval in force on a day."""
+        known = self.definition_on(day)
+        return replace(
+            self,
+            measure=known.measure,
+            population=known.population,
+            population_columns=known.population_columns,
+            columns=known.columns,
+            approval=self.approval_on(day),
+        )
+
+    def approval_on(self, day: date) -> Approval:
+        """Return the approval that covers a day, or the last one given by then, or the first."""
+        known = self.approvals or (self.approval,)
+        covering = [one for one in known if one.covers(day)]
+        past = [one for one in known if one.on is not None and one.on <= day]
+        return (covering or past or list(known))[-1 if covering or past else 0]
+
+    def approved_on(self, day: date) -> bool:
+        """Tell whether the KPI is approved on a day."""
+        return self.approval_on(day).covers(day)
 
     def target_on(self, day: date) -> Target | None:
         """Return the target in force on a day, or None before the first."""
