@@ -22,7 +22,7 @@ import pandas as pd
 
 from ccanalysis import __version__, actions, checks, drivers, engine, findings, sources, verdicts
 from ccanalysis.errors import NoInputError, SettingsError
-from ccanalysis.kpis import register
+from ccanalysis.kpis import changes, register
 from ccanalysis.kpis.calendars import Calendar
 from ccanalysis.kpis.components import APART, components, lacking, parts
 from ccanalysis.periods import KINDS, Kind, Period
@@ -215,9 +215,7 @@ def compute(
     due = {kpi.id for kpi in kpis}
     later = [kpi.name for kpi in register_read.kpis if kpi.id not in due and kpi.approval.state != "retired"]
     facts |= {
-        "definition_changes": register.definition_changes(
-            register_read, wanted.shift(-1).end - timedelta(days=1), last
-        ),
+        "definition_changes": changes.definition_changes(register_read, wanted.shift(-1).end - timedelta(days=1), last),
         "fingerprint": fingerprint,
         "not_due": later,
         "seconds": clock.rounded(),

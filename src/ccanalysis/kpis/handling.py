@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccanalysis.contracts import DAY_S
+from ccanalysis.contracts import DAY_S, ESCALATION_REASONS
 from ccanalysis.kpis.people import one_of
 from ccanalysis.kpis.sides import COARSE_ERROR, Better, Bins, Measure, Side
 
@@ -13,7 +13,7 @@ _ESCALATIONS = "escalations"
 _BINS: tuple[Bins, ...] = ("exact", "coarse")
 _ERROR_WORDS = f"coarse bins err by at most {COARSE_ERROR:.1%} of the value"
 # Table of cases -> the time at which a case ceases to be open, which rows are cases, and what they are called.
-_CASES = {
+CASES = {
     "contacts": ("resolved_at", _LIVE, "contacts"),
     "complaints": ("closed_at", "true", "complaints"),
     "escalations": ("resolved_at", "true", "referrals"),
@@ -131,10 +131,9 @@ def escalated_for(*, reason: str = "authority_limit") -> Measure:
     Args:
         reason: `authority_limit`, `specialist_knowledge`, `customer_demand` or `regulatory`.
     """
-    known = ("authority_limit", "specialist_knowledge", "customer_demand", "regulatory")
     return Measure(
         key="escalated_for",
-        about=f"for {one_of('reason', reason, known).replace('_', ' ')}, of all escalations with a reason",
+        about=f"for {one_of('reason', reason, ESCALATION_REASONS).replace('_', ' ')}, of all escalations with a reason",
         kind="share",
         unit="share",
         better="within",
@@ -176,7 +175,7 @@ def backlog_over(*, limit_days: int = 5, table: str = "contacts") -> Measure:
         limit_days: The limit, in days.
         table: `contacts`, `complaints`, `escalations` (referrals) or `breaches`.
     """
-    until, where, words = _CASES[one_of("table", table, tuple(_CASES))]
+    until, where, words = CASES[one_of("table", table, tuple(CASES))]
     return Measure(
         key="backlog_over",
         about=f"open for more than {limit_days} days, of all {words} open at the end of the period",

@@ -23,12 +23,14 @@ DAY_S = contracts.DAY_S
 __all__ = [
     "CATALOGUE",
     "NEXT_CONTACT",
+    "PARAMETER_CHOICES",
     "PARAMETER_RANGES",
     "Better",
     "Kind",
     "Measure",
     "Side",
     "Unit",
+    "choices",
     "from_catalogue",
 ]
 
@@ -444,6 +446,38 @@ PARAMETER_RANGES: dict[str, tuple[int, int]] = {
     "limit_days": (0, 3650),
     "close_hour": (0, 24),
 }
+
+# Values of the parameters that are one of a list, by name; a measure may take fewer.
+PARAMETER_CHOICES: dict[str, tuple[str, ...]] = {
+    "variant": tuple(_VARIANTS),
+    "table": ("contacts", "intervals", *(name for name in handling.CASES if name != "contacts")),
+    "bins": ("exact", "coarse"),
+    "clock": ("calendar", "open"),
+    "reason": contracts.ESCALATION_REASONS,
+    "rule": ("connected", "live"),
+    "absence": ("paid", "unpaid"),
+    "part": ("all", "planned", "unplanned"),
+    "expression": ("verbal", "written"),
+    "auto_fail": ("ignore", "zero"),
+    "sign": ("absolute", "signed"),
+    "after_hours": ("same day", "next business day"),
+    "within": ("8 weeks", "15 business days", "35 business days"),
+    "of": ("offered", "received", "solved", "created", "customer", "business", "compliance"),
+}
+
+
+def choices(measure: str, parameter: str) -> tuple[str, ...]:
+    """Return the values that a parameter of a measure of the catalogue may have; none where any text will do."""
+    return tuple(value for value in PARAMETER_CHOICES.get(parameter, ()) if _taken(measure, parameter, value))
+
+
+def _taken(measure: str, parameter: str, value: str) -> bool:
+    try:
+        CATALOGUE[measure](**{parameter: value})
+    except RegisterError:
+        return False
+    return True
+
 
 CATALOGUE: dict[str, Callable[..., Measure]] = {
     function.__name__: function

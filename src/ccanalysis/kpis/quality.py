@@ -210,7 +210,7 @@ def evaluator_agreement() -> Measure:
         better="up",
         numerator=Side(table=EVALUATIONS, where=base, of="raters_alike - 1"),
         denominator=Side(table=EVALUATIONS, where=base, of="raters - 1"),
-        not_for=("agent", "team", "line_manager", "site"),
+        not_for=("agent",),
         excluded="criteria that only one evaluator scored",
         trap="high by chance where almost all pass: publish kappa or alpha with its interval beside it "
         "(ccanalysis.statistics.agreement)",
@@ -237,7 +237,7 @@ def calibration_deviation(*, sign: str = "absolute") -> Measure:
         numerator=Side(table=EVALUATIONS, where=base, of=of, scale=100),
         denominator=Side(table=EVALUATIONS, where=base),
         needs=("evaluations.expert",),
-        not_for=("agent", "team", "line_manager", "site"),
+        not_for=("agent",),
         excluded="criteria that the reference evaluator did not score",
         trap="the reference can be wrong; severity is not inconsistency, so read both signs",
         source="COPC, quality measurement: calibration",
