@@ -21,8 +21,9 @@ from typing import Any
 import pandas as pd
 
 from ccanalysis import __version__, actions, checks, drivers, engine, findings, sources, verdicts
-from ccanalysis.errors import NoInputError, SettingsError
+from ccanalysis.errors import NoInputError, RegisterError, SettingsError
 from ccanalysis.kpis import changes, register
+from ccanalysis.kpis import variants as published
 from ccanalysis.kpis.calendars import Calendar
 from ccanalysis.kpis.components import APART, components, lacking, parts
 from ccanalysis.periods import KINDS, Kind, Period
@@ -237,6 +238,80 @@ def _no_row(period: Period, newest: date) -> NoInputError:
         f"there is no row in {period.label}",
         remedy=f"The data end on {newest.isoformat()}; give an earlier period or add the export",
     )
+
+
+SENSITIVITY_COLUMNS = [
+    "kpi",
+    "variant",
+    "own",
+    "definition",
+    "level",
+    "unit",
+    "period",
+    "numerator",
+    "denominator",
+    "n",
+    "value",
+    "difference",
+    "unit_of_value",
+]
+
+
+def sensitivity(
+    workspace: Workspace, kpi: str, period: str | Period | None = None, *, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Measure one KPI under all its published definitions, on the same data.
+
+    Args:
+        workspace: The workspace.
+        kpi: The KPI's id.
+        period: The period or its label; the last complete one when not given.
+        progress: Called with a line for each file that is read.
+
+    Returns:
+        One row per variant, level and unit with `SENSITIVITY_COLUMNS`: both sides, `n`, `value`, and its `difference`
+        to the value under the register's own definition (whose row has `own`).
+
+    Raises:
+        RegisterError: There is no such KPI, no other definition of it, or it cannot be measured.
+        NoInputError: There is no usable input, or none in the period.
+    """
+    listed = register.load(workspace.register_path, workspace.tables)
+    chosen = listed[kpi]
+    staged = sources.stage(workspace, progress=progress)
+    wanted = Period.parse(period) if isinstance(period, str) and period else period
+    if not isinstance(wanted, Period):
+        wanted = last_complete(workspace, staged)
+    chosen = chosen.as_of(wanted.end - timedelta(days=1))
+    kpis = published.as_kpis(chosen)
+    lacks = lacking(staged.tables, [chosen], workspace.tables).get(chosen.id)
+    if lacks:
+        raise RegisterError(
+            f"KPI {kpi!r} cannot be measured: it needs {', '.join(lacks)}",
+            remedy="Map an export that has it",
+            place="kpis.yml",
+        )
+    measured = components(
+        staged.tables,
+        kpis,
+        kind=wanted.kind,
+        since=wanted,
+        until=wanted,
+        contract=workspace.tables,
+        calendar=Calendar.of(workspace.centre),
+    )
+    none = pd.DataFrame(columns=["kpi", "level", "unit", "period", "rating"])
+    line = verdicts.series(measured, kpis, [wanted], none)
+    if not len(line):
+        raise NoInputError(f"there is no row in {wanted.label}", remedy="Give another period, or add the export")
+    about = {each.id: each.measure for each in kpis}
+    line = line.rename(columns={"kpi": "variant"}).assign(kpi=kpi)
+    line["own"] = [about[name] == chosen.measure for name in line["variant"]]
+    line["definition"] = [about[name].about for name in line["variant"]]
+    line["unit_of_value"] = chosen.measure.unit
+    own = line[line["own"]].set_index(["level", "unit"])["value"]
+    line["difference"] = line["value"].to_numpy() - own.reindex(line[["level", "unit"]]).to_numpy()
+    return line[SENSITIVITY_COLUMNS].reset_index(drop=True)
 
 
 class _Clock:

@@ -571,7 +571,9 @@ def from_catalogue(name: str, parameters: Mapping[str, Any]) -> Measure:
         least, most = PARAMETER_RANGES.get(key, (None, None))
         if least is not None and not least <= value <= most:
             raise RegisterError(f"parameter {key!r} of measure {name!r} must be {least} to {most}")
-    return CATALOGUE[name](**{key: type(known[key].default)(value) for key, value in parameters.items()})
+    given = {key: type(known[key].default)(value) for key, value in parameters.items()}
+    every = {key: given.get(key, parameter.default) for key, parameter in known.items()}
+    return replace(CATALOGUE[name](**every), parameters=tuple(every.items()))
 
 
 def _check_nation(name: str, given: str) -> None:

@@ -7,8 +7,8 @@ column: the query adds it to the rows before anything is counted, so both sides 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from ccanalysis import contracts
 from ccanalysis.errors import ExpressionError, nearest
@@ -302,6 +302,7 @@ class Measure:
         excluded: What is left out, in words.
         trap: What commonly goes wrong with it.
         source: Where the formula comes from.
+        parameters: What it was made with, where it is of the catalogue.
     """
 
     key: str
@@ -320,6 +321,7 @@ class Measure:
     excluded: str = ""
     trap: str = ""
     source: str
+    parameters: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
 
     @property
     def factor(self) -> float:
