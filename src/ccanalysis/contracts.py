@@ -509,6 +509,17 @@ CONTROL_TOTALS = _table(
     day="on_date",
 )
 
+REPORTS = _table(
+    "reports",
+    "one row per report of the centre that was due",
+    _text("report_id", "report and period", required=True),
+    _date("due_on", "local day it was due", required=True),
+    _instant("issued_at", "when it was issued; empty means not issued"),
+    _flag("gates_passed", "whether every gate let its figures through"),
+    key=("report_id",),
+    day="due_on",
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -529,6 +540,7 @@ TABLES: dict[str, Table] = {
         CALENDAR,
         ACTIONS,
         CONTROL_TOTALS,
+        REPORTS,
     )
 }
 

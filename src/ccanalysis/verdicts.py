@@ -326,9 +326,8 @@ def survival_quantile(
         middle = np.log(-np.log(surviving))
         upper = np.exp(-np.exp(middle - _Z95 * spread))
         lower = np.exp(-np.exp(middle + _Z95 * spread))
-    # where all are gone, and where nothing has happened yet, the transform has no value and there is no doubt either
-    settled = ~((surviving > 0) & (surviving < 1))
-    upper, lower = np.where(settled, surviving, upper), np.where(settled, surviving, lower)
+    # where nothing has happened yet the transform has no value; where all are gone it has none either, and no end
+    upper, lower = np.where(surviving >= 1, 1.0, upper), np.where(surviving >= 1, 1.0, lower)
 
     def reached(curve: np.ndarray) -> float:
         within = events & (curve <= 1.0 - share + _EPSILON)

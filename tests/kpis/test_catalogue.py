@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,7 +17,8 @@ from ccanalysis.contracts import TABLES
 from ccanalysis.errors import RegisterError
 from ccanalysis.kpis.calendars import Calendar
 from ccanalysis.kpis.components import LEVELS, components, dimensions, lacking, parts
-from ccanalysis.kpis.measures import CATALOGUE, from_catalogue
+from ccanalysis.kpis.measures import CATALOGUE, choices, from_catalogue
+from ccanalysis.kpis.published import PUBLISHED
 from ccanalysis.kpis.sides import COARSE_ERROR
 from ccanalysis.periods import Period
 
@@ -31,6 +35,7 @@ KEYS = {
     "breaches": "breach_id",
     "escalations": "escalation_id",
     "actions": "action_id",
+    "reports": "report_id",
 }
 MONDAY = datetime(2026, 3, 2, 10, tzinfo=LONDON)  # of 2026-W10; no holiday is near
 
@@ -266,6 +271,11 @@ SMALL = [
         {"evaluation_id": "f", "criterion": "a", "points": 4.0, "max_points": 5.0},
         {"evaluation_id": "g", "criterion": "a", "points": 5.0, "max_points": 5.0, "withdrawn": True},
     ]}, (400, 1500)),
+    ("report_health", {}, {"reports": [
+        {"due_on": at(0).date(), "issued_at": at(0, 23), "gates_passed": True},
+        {"due_on": at(0).date(), "issued_at": at(1, 1), "gates_passed": True},
+        {"due_on": at(0).date(), "issued_at": at(0), "gates_passed": False}, {"due_on": at(0).date()},
+    ]}, (1, 4)),
     ("fcr_survey", {}, {"surveys": [
         {"resolved_first_time": True}, {"resolved_first_time": False}, {"csat": 5.0},
     ]}, (1, 2)),
@@ -367,6 +377,54 @@ def test_a_clock_without_a_nation_is_refused(measured):
     )
     with pytest.raises(RegisterError, match="a measure with a clock needs the centre's calendar"):
         measured([kpi], since="2026-W10", complaints=listed)
+
+
+# What the field publishes.
+
+
+def test_every_kpi_that_the_field_publishes_has_its_measure():
+    """K01 to K55, each with a measure of the catalogue or a function of the statistics; none lacks."""
+    assert [kpi.number for kpi in PUBLISHED] == [f"K{number:02}" for number in range(1, 56)]
+    for kpi in PUBLISHED:
+        assert kpi.made() or kpi.instead, kpi.number
+        for path in kpi.instead:
+            module, _, name = path.rpartition(".")
+            assert callable(getattr(importlib.import_module(f"ccanalysis.{module}"), name)), path
+    used = {name for kpi in PUBLISHED for name, _ in kpi.measures}
+    assert used == set(CATALOGUE)
+
+
+@pytest.mark.shared
+def test_the_numbers_are_those_of_the_field_notes(shared):
+    """The identifiers of the catalogue of the field, in its order."""
+    text = (shared / "reference" / "field.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (K\d\d) \|", text, flags=re.M) == [kpi.number for kpi in PUBLISHED]
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_every_measure_says_what_a_reader_must_know(name):
+    """Words, source, and a trap or what is left out; every parameter is explained."""
+    measure = from_catalogue(name, {})
+    assert measure.about and measure.source
+    assert measure.trap or measure.excluded or name in ("talk_time", "acw", "hold_rate", "survey_response_rate")
+    said = CATALOGUE[name].__doc__ or ""
+    for parameter in inspect.signature(CATALOGUE[name]).parameters:
+        assert f"{parameter}:" in said, parameter
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_every_choice_of_a_parameter_can_be_made_and_no_other(name):
+    """A mistyped choice is answered with the nearest."""
+    for parameter, default in from_catalogue(name, {}).parameters:
+        known = choices(name, parameter)
+        if not known:
+            continue
+        assert default in known
+        for value in known:
+            for side in from_catalogue(name, {parameter: value}).sides:
+                side.checked(TABLES)
+        with pytest.raises(RegisterError):
+            from_catalogue(name, {parameter: "something else"})
 
 
 # What lacks is not nought.

@@ -56,10 +56,7 @@ def is_business_day(nation: str, days: pd.DatetimeIndex) -> np.ndarray:
     if not len(days):
         return np.zeros(0, dtype=bool)
     kept = _holidays(nation, days)
-    free = days.isin(pd.DatetimeIndex(sorted(kept)))
-    weekend = np.isin(days.day_of_week, sorted(kept.weekend))
-    worked = days.isin(pd.DatetimeIndex(sorted(getattr(kept, "weekend_workdays", ()))))
-    return np.asarray(~free & (~weekend | worked))
+    return np.array([kept.is_working_day(day) for day in days.date], dtype=bool)
 
 
 def _holidays(nation: str, days: pd.DatetimeIndex) -> Any:

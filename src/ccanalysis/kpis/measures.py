@@ -145,7 +145,11 @@ def abandon_rate(*, longer_than_s: int = 0, of: str = "offered", table: str = "c
 
 
 def short_abandon_rate(*, short_s: int = 5) -> Measure:
-    """Share of offered contacts abandoned before a few seconds have passed."""
+    """Share of offered contacts abandoned before a few seconds have passed.
+
+    Args:
+        short_s: An abandon before so many seconds is short.
+    """
     return Measure(
         key="short_abandon_rate",
         about=f"abandoned in under {short_s} s, of all offered",
@@ -183,7 +187,11 @@ def answer_rate(*, of: str = "offered", table: str = "contacts") -> Measure:
 
 
 def asa(*, table: str = "contacts") -> Measure:
-    """Average speed of answer: mean wait of answered contacts, in seconds."""
+    """Average speed of answer: mean wait of answered contacts, in seconds.
+
+    Args:
+        table: `contacts`, or `intervals` where only the source's own average exists.
+    """
     if _counted(table):
         both = "asa_s is not null and n_answered is not null"
         sides = (
@@ -228,7 +236,11 @@ def answer_time_percentile(*, per_cent: int = 90) -> Measure:
 
 
 def aht(*, table: str = "contacts") -> Measure:
-    """Average handling time: talk, hold and after-contact work per handled contact, in seconds."""
+    """Average handling time: talk, hold and after-contact work per handled contact, in seconds.
+
+    Args:
+        table: `contacts`, or `intervals` where only sums exist.
+    """
     if _counted(table):
         sides = _of_counts("handle_s_sum", "n_answered")
     else:
@@ -373,7 +385,11 @@ def identity_validation() -> Measure:
 
 
 def csat(*, good: int = 4) -> Measure:
-    """Share of survey answers at or above a score (top-two box of five)."""
+    """Share of survey answers at or above a score (top-two box of five).
+
+    Args:
+        good: The least score that counts.
+    """
     return Measure(
         key="csat",
         about=f"answers of at least {good} of 5",
@@ -531,6 +547,7 @@ CATALOGUE: dict[str, Callable[..., Measure]] = {
         quality.evaluator_agreement,
         quality.calibration_deviation,
         quality.evaluation_coverage,
+        quality.report_health,
         customer.fcr_survey,
         customer.nps,
         customer.customer_effort,

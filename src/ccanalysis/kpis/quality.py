@@ -258,3 +258,20 @@ def evaluation_coverage() -> Measure:
         trap="an even share is no even precision: 278 of 1,000 contacts give 5 points either way, 2 per agent nothing",
         source="Cochran (1977), sampling techniques: finite populations",
     )
+
+
+def report_health() -> Measure:
+    """Share of reports due that were issued in time with every gate passed."""
+    in_time = "issued_at is not null and days_between(due_on, issued_at) <= 0 and gates_passed"
+    return Measure(
+        key="report_health",
+        about="issued in time with every gate passed, of all reports due",
+        kind="share",
+        unit="share",
+        better="up",
+        numerator=Side(table="reports", where=in_time),
+        denominator=Side(table="reports"),
+        needs=("reports.issued_at", "reports.gates_passed"),
+        trap="of the reports due, not of those issued; a report that a gate held back is not in time",
+        source="UK Government Data Quality Framework (2020): communicate quality",
+    )

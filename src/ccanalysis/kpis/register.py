@@ -473,10 +473,17 @@ class _Entry:
         )
 
     def definition(
-        self, spec: Any, population: str, at: tuple[str | int, ...], *, since: date | None = None, why: str = ""
+        self,
+        spec: Any,
+        population: str,
+        at: tuple[str | int, ...],
+        *,
+        restricts: tuple[str | int, ...] = ("population",),
+        since: date | None = None,
+        why: str = "",
     ) -> Definition:
         measure = self.measure(spec, at)
-        columns = self.population(population, measure, (*at[:-1], "population"))
+        columns = self.population(population, measure, restricts)
         return Definition(
             since=since,
             measure=measure,
@@ -517,7 +524,9 @@ class _Entry:
             spec = item.get("measure", spec)
             population = " ".join(item.get("population", found[-1].population).split())
             there = at if "measure" in item else ("measure",)
-            known = self.definition(spec, population, there, since=since, why=" ".join(item["why"].split()))
+            why = " ".join(item["why"].split())
+            restricts = (*at[:-1], "population")
+            known = self.definition(spec, population, there, restricts=restricts, since=since, why=why)
             for name in ("kind", "unit"):
                 if getattr(known.measure, name) != getattr(first.measure, name):
                     raise self.error(
