@@ -150,19 +150,19 @@ def final_response(*, within: str = "8 weeks", nation: str = "") -> Measure:
     summary = f"summary_sent_at is not null and business_days_between(received_at, summary_sent_at{more}) <= 3"
     due = f"not coalesce({summary}, false)"
     if within == "8 weeks":
-        in_time, placed = "days_between(received_at, responded_at) <= 56", {"later_days": 56}
+        in_time, later = "days_between(received_at, responded_at) <= 56", 56
     else:
         count = within.split(maxsplit=1)[0]
-        in_time, placed = f"business_days_between(received_at, responded_at{more}) <= {count}", {}
+        in_time, later = f"business_days_between(received_at, responded_at{more}) <= {count}", 0
     return Measure(
         key="final_response",
         about=f"final response within {within}, of all complaints due for one",
         kind="share",
         unit="share",
         better="up",
-        numerator=Side(table=_COMPLAINTS, where=f"{due} and responded_at is not null and {in_time}", **placed),
-        denominator=Side(table=_COMPLAINTS, where=due, **placed),
-        settle_days=0 if placed else _LATEST[within],
+        numerator=Side(table=_COMPLAINTS, where=f"{due} and responded_at is not null and {in_time}", later_days=later),
+        denominator=Side(table=_COMPLAINTS, where=due, later_days=later),
+        settle_days=0 if later else _LATEST[within],
         needs=("complaints.responded_at",),
         excluded="complaints with a summary resolution communication by the third business day",
         trap="of those that fell due, not of those that were closed: an open complaint is late, not absent",

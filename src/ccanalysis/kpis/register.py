@@ -520,17 +520,17 @@ class _Entry:
             dated.append((since, number))
         found, spec = [first], self.entry["measure"]
         for since, number in sorted(dated):
-            item, at = listed[number], ("definitions", number, "measure")
+            item, place_of = listed[number], ("definitions", number, "measure")
             spec = item.get("measure", spec)
             population = " ".join(item.get("population", found[-1].population).split())
-            there = at if "measure" in item else ("measure",)
+            there: tuple[str | int, ...] = place_of if "measure" in item else ("measure",)
             why = " ".join(item["why"].split())
-            restricts = (*at[:-1], "population")
+            restricts = ("definitions", number, "population")
             known = self.definition(spec, population, there, restricts=restricts, since=since, why=why)
             for name in ("kind", "unit"):
                 if getattr(known.measure, name) != getattr(first.measure, name):
                     raise self.error(
-                        at,
+                        place_of,
                         f"a definition cannot change the {name} of a KPI "
                         f"({getattr(first.measure, name)} to {getattr(known.measure, name)})",
                         "Retire this KPI and write a new one",

@@ -84,6 +84,9 @@ def _limit(of: str) -> str:
     )
 
 
+# Flags that are false where an export has none: a figure that reads them misses nothing when they are empty.
+_FALSE_WHERE_EMPTY = frozenset({"withdrawn"})
+
 AGE = _derived("age_days", "whole days from its local day to the last day of the period", "", ())
 
 DERIVED: dict[str, dict[str, Derived]] = {
@@ -262,7 +265,7 @@ class Side:
         known = DERIVED.get(self.table, {})
         for name in sorted(names & (set(known) - {column.name for column in tables[self.table].columns})):
             names = names - {name} | set(known[name].reads)
-        names -= {AGE.column.name}
+        names -= {AGE.column.name, *_FALSE_WHERE_EMPTY}
         return tuple(sorted(names | ({self.by, self.open_until} - {""})))
 
     def rows(self, tables: Mapping[str, contracts.Table]) -> Rows:

@@ -29,7 +29,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table:
                 int(row["n"]) if not pd.isna(row["n"]) else None,
             ]
         )
-    columns = [
+    columns: list[str | Column] = [
         "Variant",
         "What is counted",
         "Unit",
