@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ccanalysis import cli, contracts, errors, vendors, workspace
-from ccanalysis.kpis import measures, register
+from ccanalysis.kpis import measures, published, register, sides
 from ccanalysis.sources import rules
 
 DOCS = Path(__file__).resolve().parent
@@ -318,7 +318,24 @@ def tables_page() -> str:
 def _side(side: measures.Side) -> str:
     what = f"sum of `{side.of}`" if side.of else "rows"
     where = "" if side.where == "true" else f" where `{side.where}`"
-    return f"{what} of `{side.table}`{where}".replace("rows of", "rows in")
+    placed = f", by `{side.by}`" if side.by else ""
+    placed += f", counted {side.later_days} days later" if side.later_days else ""
+    placed += f", open at the end of the period by `{side.open_until}`" if side.open_until else ""
+    return f"{what} of `{side.table}`{where}{placed}".replace("rows of", "rows in")
+
+
+def _published() -> str:
+    """Write the table of the KPIs that the field publishes."""
+    rows = []
+    for kpi in published.PUBLISHED:
+        found = []
+        for name, given in kpi.measures:
+            values = ", ".join(f"{key}: {value}" for key, value in given.items())
+            found.append(f"[`{name}`](#{name})" + (f" ({values})" if values else ""))
+        found += [f"`ccanalysis.{path}`" for path in kpi.instead]
+        sources = sorted({measure.source for measure in kpi.made()})
+        rows.append([kpi.number, kpi.name, "; ".join(found), "; ".join(filter(None, [*sources, kpi.notes]))])
+    return table(["KPI", "Name", "Measured by", "Source"], rows)
 
 
 def _mapped(given: Any) -> str:
@@ -370,17 +387,41 @@ def vendors_page() -> str:
 
 def measures_page() -> str:
     """Write the page of the catalogue of measures."""
-    parts = []
+    error = f"{sides.COARSE_ERROR:.2%}".replace("%", " %")
+    parts = [
+        "## KPIs that the field publishes\n",
+        "Each with the measures that give it, or, where it is no ratio of two sums, the function that does.\n",
+        _published(),
+        "## Columns that the query adds\n",
+        "Some measures read what no single row tells. These columns may be named in a measure of one's own; a clock, "
+        "such as `business_days_between(received_at, closed_at)`, takes the centre's zone, holidays and opening "
+        "hours.\n",
+        table(
+            ["Table", "Column", "Meaning"],
+            [
+                [code(name), code(one.column.name), one.column.about]
+                for name, listed in sides.DERIVED.items()
+                for one in listed.values()
+            ]
+            + [["any stock", code(sides.AGE.column.name), sides.AGE.column.about]],
+        ),
+    ]
     for name, function in measures.CATALOGUE.items():
         parameters = inspect.signature(function).parameters
         measure = function()
         said = entries(sections(function.__doc__ or "").get("Args", ""))
         rows = [["Counts", measure.about]]
         rows += [["Above the line", _side(measure.numerator)], ["Below the line", _side(measure.denominator)]]
+        rows += [["Censored", _side(measure.censored)]] if measure.censored else []
         rows += [["Unit", f"`{measure.unit}` ({KIND_WORDS.get(measure.kind, measure.kind)})"]]
+        if measure.kind == "percentile":
+            exact = "exact to the whole second"
+            rows += [["Error", exact if measure.bins == "exact" else f"at most {error} of the value, none below 128 s"]]
         rows += [["Better", {"up": "more", "down": "less", "within": "within a band"}[measure.better]]]
         if measure.settle_days:
             rows.append(["Settles", f"{measure.settle_days} days after the period; provisional until then"])
+        rows += [["Needs", ", ".join(map(code, measure.needs))]] if measure.needs else []
+        rows += [["Never for", ", ".join(map(code, measure.not_for))]] if measure.not_for else []
         rows += [["Left out", measure.excluded]] if measure.excluded else []
         rows += [["Mind", measure.trap]] if measure.trap else []
         rows.append(["Source", measure.source])
@@ -392,8 +433,9 @@ def measures_page() -> str:
     lead = (
         "The measures that a KPI of the register may name, as `measure: aht` or `measure: {name: service_level, "
         "threshold_s: 20}`. Each is shown with its default parameters. Both sides are summed over the finest grain and "
-        "then divided, so a figure adds up over any grouping and nothing averages rates. Measures of one's own are "
-        "written in the same language, see [Write a KPI](../how-to/write-a-kpi.md)."
+        "then divided, so a figure adds up over any grouping and nothing averages rates. A measure whose table or "
+        "needed column no export fills gives no figure, never nought. Measures of one's own are written in the same "
+        "language, see [Write a KPI](../how-to/write-a-kpi.md)."
     )
     return page("Catalogue of measures", lead, *parts)
 
@@ -412,12 +454,16 @@ def register_page() -> str:
     targets = {"from" if key == "since" else key: text for key, text in attributes(register.Target).items()}
     targets["tolerance"] = TOLERANCE_WORDS
     approval = attributes(register.Approval)
+    said_of = {"from" if key == "since" else key: text for key, text in attributes(register.Definition).items()}
+    definition = {key: said_of[key] for key in register._DEFINITION}
     own = [
         ["`kind`", "`share` (default), `mean`, `rate` or `ratio`"],
         ["`unit`", f"`share` (default), {', '.join(code(unit) for unit in register._UNITS[1:])}"],
         ["`about`", "what is counted, in words; the KPI's name where not given"],
         ["`table`", "the contract table of both sides; `contacts` where not given"],
         ["`numerator`, `denominator`", SIDE_WORDS],
+        ["`by`", "the time or day that places a row in a period, where it is not the table's own: `closed_at`"],
+        ["`open_until`", "for a stock: the time at which a row ceased to be open; `age_days` says for how long"],
         ["`source`", "where the definition comes from"],
     ]
     parts = [
@@ -427,7 +473,12 @@ def register_page() -> str:
         "## `targets`\n",
         "A list of dated targets. A period is judged by the target in force on its last day.\n",
         table(["Field", "Meaning"], [[code(key), text] for key, text in targets.items()]),
+        "## `definitions`\n",
+        "A list of dated changes of what is measured; `measure` and `population` above are the first definition. Each "
+        "period is counted under the definition in force on its last day, and limits begin anew where it changed.\n",
+        table(["Field", "Meaning"], [[code(key), text] for key, text in definition.items()]),
         "## `approval`\n",
+        "A table, or a list of them where a KPI was approved more than once: each holds for its own days.\n",
         table(["Field", "Meaning"], [[code(key), text] for key, text in approval.items()]),
         "## `rebase`\n",
         "A list of days from which limits are calculated anew, each with its reason: `{on: 2026-03-02, why: new "
@@ -435,12 +486,17 @@ def register_page() -> str:
         "## `measure`: one of the catalogue, or one of your own\n",
         "The name of a [measure of the catalogue](measures.md), or `{name: .., PARAMETER: ..}`, or a table of:\n",
         table(["Field", "Meaning"], own),
+        'Or `{python: "my_measures.py:quick", PARAMETER: ..}`: a function in a file beside the register that returns '
+        "a `Measure`. It makes the measure and never sees a row.\n",
         "## Levels\n",
         "A KPI is judged at the levels it names: " + ", ".join(code(level) for level in register.LEVELS) + ".\n",
         "## The language of measures and populations\n",
         "Conditions and sums over contract columns: columns, numbers, `'texts'`, `true`, `false`, `and`, `or`, `not`, "
         "comparisons, `in (..)`, `between .. and ..`, `is null`, `+ - *`, `case when .. then .. end`, `coalesce(a, b)` "
-        "and `seconds_between(earlier, later)`. There is no division: a ratio is declared as two sums. An expression "
+        "and the clocks: `seconds_between(earlier, later)`; `days_between` in local days; `business_days_between`, "
+        "optionally with a nation, as `business_days_between(received_at, closed_at, 'GB-SCT')`: a day that is none "
+        "counts with the next one; `business_day(time)`; `open_seconds_between` in the channel's opening hours. There "
+        "is no division: a ratio is declared as two sums. An expression "
         "is parsed, held against a list of what is allowed and rebuilt; no text of yours becomes part of a query.\n",
     ]
     lead = (

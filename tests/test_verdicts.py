@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from ccanalysis import verdicts
 from ccanalysis.kpis.components import KEYS, Components
@@ -17,7 +18,7 @@ from ccanalysis.kpis.measures import Measure, Side, from_catalogue
 from ccanalysis.kpis.register import Approval, Kpi, Target
 from ccanalysis.periods import Period
 from ccanalysis.statistics import intervals
-from ccanalysis.verdicts import judge, series, shortfall
+from ccanalysis.verdicts import judge, series, shortfall, survival_quantile
 
 NOW = Period.parse("2026-W46")
 NAN = float("nan")
@@ -762,3 +763,33 @@ def test_frequent_cases_keep_their_course():
     kpi = kpi_of(levels=("agent",), minimum_n=5)
     values = [2400, 2500] * 8 + [2500] * 10
     assert verdict_of(kpi, values, n=2500, level="agent", unit="A1")["variation"] == "improving"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_percentile_with_censored_waits_is_that_of_kaplan_and_meier(seed, share):
+    """The estimate and its pointwise interval are SciPy's; ties of answers come before those who gave up."""
+    rng = np.random.default_rng(seed)
+    waits = rng.integers(0, 60, 300)
+    gave_up = rng.random(300) < 0.3
+    data = stats.CensoredData(uncensored=waits[~gave_up], right=waits[gave_up])
+    oracle = stats.ecdf(data)
+    values = np.unique(waits).astype(float)
+    counts = np.array([((waits == v) & ~gave_up).sum() for v in values])
+    censored = np.array([((waits == v) & gave_up).sum() for v in values])
+    found, low, high = survival_quantile(values, counts, censored, share)
+    reached = oracle.cdf.quantiles[oracle.cdf.probabilities >= share - 1e-12]
+    assert found == (reached[0] if len(reached) else pytest.approx(np.nan, nan_ok=True))
+    around = oracle.sf.confidence_interval(method="log-log")
+    for end, curve in ((low, around.low), (high, around.high)):
+        within = curve.quantiles[curve.probabilities <= 1 - share + 1e-9]
+        assert end == (within[0] if len(within) else pytest.approx(np.nan, nan_ok=True))
+    if not np.isnan(high):
+        assert low <= found <= high
+
+
+def test_without_anyone_who_gave_up_it_is_the_plain_share():
+    """And where most gave up, no figure is given rather than the longest wait."""
+    values = np.array([5.0, 9.0, 20.0])
+    assert survival_quantile(values, np.array([5, 4, 1]), np.zeros(3, dtype=int), 0.9)[0] == 9.0
+    assert np.isnan(survival_quantile(values, np.array([1, 1, 0]), np.array([5, 5, 9]), 0.5)[0])

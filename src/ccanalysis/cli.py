@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,6 +31,9 @@ exit codes:
   4  disk, permission or a missing system part
   5  another run holds the workspace
 """
+
+
+_ACTIONS = "lint, show, diff or variants"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,6 +114,24 @@ def _parser() -> argparse.ArgumentParser:
     period(found)
     rows(found)
 
+    governed = command(
+        "register",
+        "ask what a good KPI must answer, show a card, compare two days, or measure under all definitions",
+        "  ccanalysis register lint\n  ccanalysis register show service_level\n"
+        "  ccanalysis register diff --from 2026-06-30 --to 2026-07-31\n  ccanalysis register diff ../before/kpis.yml\n"
+        "  ccanalysis register variants service_level --level team",
+    )
+    governed.add_argument("action", choices=("lint", "show", "diff", "variants"), metavar="ACTION", help=_ACTIONS)
+    governed.add_argument("name", nargs="?", default="", metavar="NAME", help="a KPI, or for diff an earlier register")
+    governed.add_argument("--on", type=_day, metavar="DAY", help="the day to look at, as 2026-11-30 (default: today)")
+    governed.add_argument("--from", dest="since", type=_day, metavar="DAY", help="diff: the earlier day")
+    governed.add_argument("--to", dest="until", type=_day, metavar="DAY", help="diff: the later day (default: today)")
+    governed.add_argument("--strict", action="store_true", help="lint: exit 1 where a question is open")
+    period(governed)
+    governed.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how rows are written")
+    governed.add_argument("--level", metavar="LEVEL", help="variants: only this level")
+    governed.add_argument("--unit", metavar="UNIT", help="variants: only this unit")
+
     report = command(
         "report",
         "run one notebook into one page",
@@ -168,6 +190,14 @@ def _positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
 
     read.__name__ = "number above zero"  # argparse names it in its error
     return read
+
+
+def _day(given: str) -> date:
+    """Read a day of the command line."""
+    return date.fromisoformat(given)
+
+
+_day.__name__ = "day"  # argparse names it in its error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -229,8 +259,8 @@ def warn_of_unapproved(workspace: Workspace, period: Period) -> None:
     from ccanalysis.kpis import register
 
     for kpi in register.load(workspace.register_path, workspace.tables).kpis:
-        if kpi.approval.state != "retired" and not kpi.approval.covers(period.start):
-            problem = f"KPI {kpi.id!r} is not approved for {period.label} ({kpi.approval.state})"
+        if kpi.approval.state != "retired" and not kpi.approved_on(period.start):
+            problem = f"KPI {kpi.id!r} is not approved for {period.label} ({kpi.approval_on(period.start).state})"
             remedy = "It is printed as experimental; write who approved it, and from when, under 'approval'"
             _say(f"ccanalysis: {place('kpis.yml', line=kpi.line)}: {problem}. {remedy}")
 
@@ -294,6 +324,103 @@ def _findings(options: argparse.Namespace) -> ExitCode:
 
     computed = _compute(options)
     _write(export.with_verdicts(computed.findings, computed.verdicts), export.FINDING_COLUMNS, options)
+    return ExitCode.ALL_MADE
+
+
+def _register(options: argparse.Namespace) -> ExitCode:
+    if options.action == "diff":
+        return _register_diff(options)
+    if options.action == "lint":
+        return _register_lint(options)
+    if not options.name:
+        raise SettingsError(f"register {options.action} needs a KPI", remedy="Write its id behind it")
+    if options.action == "show":
+        return _register_show(options)
+    from ccanalysis import results
+
+    frame = results.sensitivity(_open(options), options.name, options.period, progress=_passing)
+    columns = ["variant", "own", "level", "unit", "period", "numerator", "denominator", "n", "value", "difference"]
+    _write(frame, columns, options)
+    return ExitCode.ALL_MADE
+
+
+def _today(workspace: Workspace) -> date:
+    return datetime.now(workspace.centre.zone).date()
+
+
+def _register_lint(options: argparse.Namespace) -> ExitCode:
+    import pandas as pd
+
+    from ccanalysis import export
+    from ccanalysis.kpis import register
+    from ccanalysis.kpis.lint import lint
+    from ccanalysis.workspace import filled_columns
+
+    workspace = _open(options)
+    kept = register.load(workspace.register_path, workspace.tables)
+    if options.name:
+        kept = register.Register((kept[options.name],))
+    found = lint(kept, day=options.on or _today(workspace), tables=workspace.tables, filled=filled_columns(workspace))
+    refused = sum(one.refused for one in found)
+    if options.format == "text":
+        for one in found:
+            word = "cannot be measured: " if one.refused else ""
+            where = place(workspace.register_path.name, line=one.line)
+            print(f"{where}: {one.kpi}: {word}{one.asks} {one.found[0].upper()}{one.found[1:]}. {one.remedy}")
+        print(f"{len(kept.kpis)} KPIs, {refused} refused, {len(found) - refused} questions open")
+    else:
+        columns = ["kpi", "line", "refused", "asks", "found", "remedy"]
+        rows = pd.DataFrame([vars(one) for one in found], columns=columns)
+        sys.stdout.write(export.FORMATS[options.format](rows, columns))
+    if refused:
+        return ExitCode.WRONG_SETTINGS
+    return ExitCode.SOME_FAILED if found and options.strict else ExitCode.ALL_MADE
+
+
+def _register_show(options: argparse.Namespace) -> ExitCode:
+    import pandas as pd
+
+    from ccanalysis import export
+    from ccanalysis.kpis import register
+    from ccanalysis.kpis.lint import card
+
+    workspace = _open(options)
+    kpi = register.load(workspace.register_path, workspace.tables)[options.name]
+    rows = card(kpi, options.on or _today(workspace))
+    if options.format == "text":
+        width = max(len(heading) for heading, _ in rows)
+        for heading, said in rows:
+            print(f"{heading:<{width}}  {said}")
+    else:
+        columns = ["field", "says"]
+        sys.stdout.write(export.FORMATS[options.format](pd.DataFrame(rows, columns=columns), columns))
+    return ExitCode.ALL_MADE
+
+
+def _register_diff(options: argparse.Namespace) -> ExitCode:
+    import pandas as pd
+
+    from ccanalysis import export
+    from ccanalysis.kpis import changes, register
+
+    workspace = _open(options)
+    until = options.until or options.on or _today(workspace)
+    now = register.load(workspace.register_path, workspace.tables)
+    before = register.load(Path(options.name), workspace.tables) if options.name else now
+    if not options.name and options.since is None:
+        raise SettingsError("register diff needs an earlier day or register", remedy="Write --from 2026-06-30")
+    since = options.since or until
+    if since > until:
+        raise SettingsError("the earlier day lies after the later one", remedy="Change --from and --to round")
+    found = changes.compare(before, now, since, until)
+    columns = ["kpi", "what", "before", "after", "why"]
+    if options.format == "text":
+        for one in found:
+            why = f" ({one['why']})" if one["why"] else ""
+            print(f"{one['kpi']}: {one['what']}: {one['before'] or 'nothing'} -> {one['after'] or 'nothing'}{why}")
+        print(f"{len(found)} changes from {since.isoformat()} to {until.isoformat()}")
+    else:
+        sys.stdout.write(export.FORMATS[options.format](pd.DataFrame(found, columns=columns), columns))
     return ExitCode.ALL_MADE
 
 
@@ -381,6 +508,7 @@ _COMMANDS = {
     "check": _check,
     "kpis": _kpis,
     "findings": _findings,
+    "register": _register,
     "report": _report,
     "sample": _sample,
     "sources": _sources,

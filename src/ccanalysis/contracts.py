@@ -203,6 +203,8 @@ CONTACTS = _table(
     _instant("offered_at", "when the contact was offered to a queue or agent", required=True),
     _instant("answered_at", "when an agent answered"),
     _instant("ended_at", "when the contact ended for the customer"),
+    _instant("resolved_at", "when its owner last recorded it as resolved; empty means still open"),
+    _instant("sla_due_at", "when it was due to be resolved, by the priority in force at that time"),
     _instant("updated_at", "when the source last changed the row"),
     _text("channel", "medium", required=True, values=CHANNELS),
     _text("direction", "who started it", values=DIRECTIONS),
@@ -219,6 +221,10 @@ CONTACTS = _table(
     _count("transfers", "times the contact was passed on"),
     _flag("escalated", "whether it was escalated"),
     _flag("resolved", "whether its owner recorded it as resolved"),
+    _count("reopens", "times it was opened again after it was resolved"),
+    _flag("callback_reached", "whether the promised call-back reached the customer"),
+    _count("n_statements_required", "mandatory statements that the contact called for"),
+    _count("n_statements_made", "mandatory statements that were made"),
     _flag("disclosure", "whether personal details were disclosed, so that identity had to be validated first"),
     _flag("identity_validated", "whether identity was validated before disclosure"),
     _flag("payment", "whether a card payment was taken"),
@@ -237,6 +243,7 @@ SEGMENTS = _table(
     _instant("started_at", "when the leg began", required=True),
     _instant("ended_at", "when the leg ended"),
     _text("kind", "queue, agent or transfer", values=("menu", "queue", "agent", "transfer")),
+    _flag("accepted", "whether the agent took the contact that was offered to them"),
     _text("queue", "queue"),
     *_PERSON,
     _seconds("wait_s", "wait of the leg", high=7 * DAY_S),
@@ -291,6 +298,8 @@ EVALUATIONS = _table(
     _number("weight", "weight of the criterion in the form, per cent", low=0, high=100),
     _text("critical", "class of a critical error, where one was found", values=("customer", "business", "compliance")),
     _flag("auto_fail", "whether the criterion failed the whole evaluation"),
+    _flag("expert", "whether the evaluator is the reference of a calibration"),
+    _flag("withdrawn", "whether the evaluation was withdrawn or deleted at the source"),
     key=("evaluation_id", "criterion"),
     instant="evaluated_at",
 )
@@ -359,6 +368,7 @@ ESCALATIONS = _table(
     _text("reason", "why", values=ESCALATION_REASONS),
     _text("route", "verbal or written", values=("verbal", "written")),
     _text("decided_by", "who decided", personal=True),
+    _text("decision", "kind of decision, as in the delegations"),
     _number("amount", "amount decided on, in the centre's currency", low=0),
     _flag("rationale_recorded", "whether the reasons of the decision were recorded"),
     key=("escalation_id",),
@@ -397,6 +407,9 @@ AGENT_STATES = _table(
     "agent_states",
     "one row per agent, day and state",
     _text("agent_id", "agent", required=True, personal=True),
+    _text("site", "site"),
+    _text("team", "team at the time; empty means unassigned"),
+    _text("line_manager", "line manager of the agent at the time", personal=True, derived=True),
     _date("on_date", "local day", required=True),
     _text(
         "state",
@@ -479,6 +492,7 @@ ACTIONS = _table(
     _text("level", "level of the unit"),
     _text("unit", "unit it concerns"),
     _number("expected_effect", "expected change, in the unit of the KPI"),
+    _text("root_cause", "root cause of complaints that it is meant to end"),
     _text("state", "state", values=("planned", "running", "done", "dropped")),
     key=("action_id",),
     day="decided_on",
@@ -493,6 +507,17 @@ CONTROL_TOTALS = _table(
     _count("n_offered", "contacts offered by this count", required=True),
     key=("on_date", "channel", "site"),
     day="on_date",
+)
+
+REPORTS = _table(
+    "reports",
+    "one row per report of the centre that was due",
+    _text("report_id", "report and period", required=True),
+    _date("due_on", "local day it was due", required=True),
+    _instant("issued_at", "when it was issued; empty means not issued"),
+    _flag("gates_passed", "whether every gate let its figures through"),
+    key=("report_id",),
+    day="due_on",
 )
 
 TABLES: dict[str, Table] = {
@@ -515,6 +540,7 @@ TABLES: dict[str, Table] = {
         CALENDAR,
         ACTIONS,
         CONTROL_TOTALS,
+        REPORTS,
     )
 }
 

@@ -21,9 +21,11 @@ from typing import Any
 import pandas as pd
 
 from ccanalysis import __version__, actions, checks, drivers, engine, findings, sources, verdicts
-from ccanalysis.errors import NoInputError, SettingsError
-from ccanalysis.kpis import register
-from ccanalysis.kpis.components import APART, components, parts
+from ccanalysis.errors import NoInputError, RegisterError, SettingsError
+from ccanalysis.kpis import changes, register
+from ccanalysis.kpis import variants as published
+from ccanalysis.kpis.calendars import Calendar
+from ccanalysis.kpis.components import APART, components, lacking, parts
 from ccanalysis.periods import KINDS, Kind, Period
 from ccanalysis.workspace import SETTINGS_FILE, WEEKDAYS, Workspace
 
@@ -199,7 +201,8 @@ def compute(
         kept = Results.read(folder)
         kept.facts["seconds"] = clock.rounded()
         return kept
-    kpis = [kpi for kpi in register_read.due(wanted.kind) if kpi.approval.state != "retired"]
+    last = wanted.end - timedelta(days=1)
+    kpis = [kpi.as_of(last) for kpi in register_read.due(wanted.kind) if kpi.approval.state != "retired"]
     if not kpis:
         raise SettingsError(
             f"no KPI of the register is due for a {wanted.kind}",
@@ -210,8 +213,10 @@ def compute(
     if newest < wanted.start:
         raise _no_row(wanted, newest)
     frames, facts = _work(workspace, staged, kpis, wanted, clock, say, last_day=newest)
-    later = [kpi.name for kpi in register_read.kpis if kpi not in kpis and kpi.approval.state != "retired"]
+    due = {kpi.id for kpi in kpis}
+    later = [kpi.name for kpi in register_read.kpis if kpi.id not in due and kpi.approval.state != "retired"]
     facts |= {
+        "definition_changes": changes.definition_changes(register_read, wanted.shift(-1).end - timedelta(days=1), last),
         "fingerprint": fingerprint,
         "not_due": later,
         "seconds": clock.rounded(),
@@ -235,6 +240,80 @@ def _no_row(period: Period, newest: date) -> NoInputError:
     )
 
 
+SENSITIVITY_COLUMNS = [
+    "kpi",
+    "variant",
+    "own",
+    "definition",
+    "level",
+    "unit",
+    "period",
+    "numerator",
+    "denominator",
+    "n",
+    "value",
+    "difference",
+    "unit_of_value",
+]
+
+
+def sensitivity(
+    workspace: Workspace, kpi: str, period: str | Period | None = None, *, progress: Progress | None = None
+) -> pd.DataFrame:
+    """Measure one KPI under all its published definitions, on the same data.
+
+    Args:
+        workspace: The workspace.
+        kpi: The KPI's id.
+        period: The period or its label; the last complete one when not given.
+        progress: Called with a line for each file that is read.
+
+    Returns:
+        One row per variant, level and unit with `SENSITIVITY_COLUMNS`: both sides, `n`, `value`, and its `difference`
+        to the value under the register's own definition (whose row has `own`).
+
+    Raises:
+        RegisterError: There is no such KPI, no other definition of it, or it cannot be measured.
+        NoInputError: There is no usable input, or none in the period.
+    """
+    listed = register.load(workspace.register_path, workspace.tables)
+    chosen = listed[kpi]
+    staged = sources.stage(workspace, progress=progress)
+    wanted = Period.parse(period) if isinstance(period, str) and period else period
+    if not isinstance(wanted, Period):
+        wanted = last_complete(workspace, staged)
+    chosen = chosen.as_of(wanted.end - timedelta(days=1))
+    kpis = published.as_kpis(chosen)
+    lacks = lacking(staged.tables, [chosen], workspace.tables).get(chosen.id)
+    if lacks:
+        raise RegisterError(
+            f"KPI {kpi!r} cannot be measured: it needs {', '.join(lacks)}",
+            remedy="Map an export that has it",
+            place="kpis.yml",
+        )
+    measured = components(
+        staged.tables,
+        kpis,
+        kind=wanted.kind,
+        since=wanted,
+        until=wanted,
+        contract=workspace.tables,
+        calendar=Calendar.of(workspace.centre),
+    )
+    none = pd.DataFrame(columns=["kpi", "level", "unit", "period", "rating"])
+    line = verdicts.series(measured, kpis, [wanted], none)
+    if not len(line):
+        raise NoInputError(f"there is no row in {wanted.label}", remedy="Give another period, or add the export")
+    about = {each.id: each.measure for each in kpis}
+    line = line.rename(columns={"kpi": "variant"}).assign(kpi=kpi)
+    line["own"] = [about[name] == chosen.measure for name in line["variant"]]
+    line["definition"] = [about[name].about for name in line["variant"]]
+    line["unit_of_value"] = chosen.measure.unit
+    own = line[line["own"]].set_index(["level", "unit"])["value"]
+    line["difference"] = line["value"].to_numpy() - own.reindex(line[["level", "unit"]]).to_numpy()
+    return line[SENSITIVITY_COLUMNS].reset_index(drop=True)
+
+
 class _Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -252,6 +331,7 @@ class _Clock:
 def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period) -> str:
     parts = [__version__, staged.fingerprint, period.label]
     paths = [workspace.root / SETTINGS_FILE, workspace.register_path, *sorted(workspace.suites_path.glob("*.json"))]
+    paths += register.python_files(workspace.register_path)
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     package = Path(__file__).parent
     shown = {"reports", "samples", "views", "charts", "display.py", "cli.py", "export.py", "editions.py"}
@@ -285,7 +365,13 @@ def _work(
     with clock("measure"):
         say("Measuring")
         measured = components(
-            staged.tables, kpis, kind=period.kind, since=periods[0], until=period, contract=workspace.tables
+            staged.tables,
+            kpis,
+            kind=period.kind,
+            since=periods[0],
+            until=period,
+            contract=workspace.tables,
+            calendar=Calendar.of(workspace.centre),
         )
         if not (measured.sums["period"] == period.start).any():
             raise _no_row(period, last_day)
@@ -327,7 +413,7 @@ def _work(
         "currency": workspace.centre.currency,
         "unit_names": dict(workspace.unit_names),
         "last_day": last_day.isoformat(),
-        "notes": list(staged.notes),
+        "notes": [*staged.notes, *_not_measured(workspace, staged, kpis)],
         "absent": sorted(name for name in workspace.tables if name not in staged.tables),
         "version": __version__,
     }
@@ -346,9 +432,21 @@ def _drivers(
     told = judged[judged["level"].isin(APART) & (judged["status"] != "not_judged")]
     wanted = [kpi for kpi in kpis if kpi.id in set(told["kpi"])]
     found = parts(
-        staged.tables, wanted, kind=period.kind, since=period.shift(-1), until=period, contract=workspace.tables
+        staged.tables,
+        wanted,
+        kind=period.kind,
+        since=period.shift(-1),
+        until=period,
+        contract=workspace.tables,
+        calendar=Calendar.of(workspace.centre),
     )
     return drivers.drivers(found, told, line, wanted, period)
+
+
+def _not_measured(workspace: Workspace, staged: sources.Staged, kpis: list[register.Kpi]) -> list[str]:
+    """Say of each KPI without a figure what it lacks: nothing is shown rather than nought."""
+    lacks = lacking(staged.tables, kpis, workspace.tables)
+    return [f"{kpi.name}: not measured, for it needs {', '.join(lacks[kpi.id])}" for kpi in kpis if kpi.id in lacks]
 
 
 def _reads(kpis: list[register.Kpi]) -> pd.DataFrame:
@@ -422,6 +520,7 @@ def _effects(
                     until=period,
                     contract=workspace.tables,
                     without={table: bad},
+                    calendar=Calendar.of(workspace.centre),
                 )
                 clean.append(part.sums.assign(clean=True))
     both = pd.concat(clean, ignore_index=True)

@@ -208,7 +208,8 @@ def _add_values(grid: pd.DataFrame, kpi: Kpi, histograms: pd.DataFrame, starts: 
         grid["value"] = above / below * kpi.measure.factor
     grid["n"] = grid["n"].astype(float)
     if kpi.measure.kind == "percentile":
-        found = _percentiles(histograms[histograms["kpi"] == kpi.id], kpi.measure.quantile or 0.5, starts)
+        own = histograms[histograms["kpi"] == kpi.id]
+        found = _percentiles(own, kpi.measure.quantile or 0.5, starts, survival=kpi.measure.censored is not None)
         joined = grid[["level", "unit", "period"]].merge(found, how="left", on=["level", "unit", "period"])
         grid["value"] = joined["value"].to_numpy()
         low, high = joined["low"].to_numpy(), joined["high"].to_numpy()
@@ -248,14 +249,20 @@ def interval(
     return nothing, nothing
 
 
-def _percentiles(histogram: pd.DataFrame, share: float, starts: dict[date, str]) -> pd.DataFrame:
-    """Quantile (type 7) and its order-statistic interval from whole-second histograms."""
+def _percentiles(
+    histogram: pd.DataFrame, share: float, starts: dict[date, str], *, survival: bool = False
+) -> pd.DataFrame:
+    """Quantile and its interval from histograms: type 7 with order statistics, or Kaplan and Meier's."""
     rows = []
     wanted = histogram[histogram["period"].isin(starts)]
     for (level, unit, start), group in wanted.groupby(["level", "unit", "period"], sort=False, observed=True):
         label = starts[start]  # type: ignore[index]
-        counted = group.groupby("bin")["n"].sum()
-        found = quantile(counted.index.to_numpy(dtype=float), counted.to_numpy(dtype=np.int64), share)
+        counted = group.groupby("bin")[["n", "censored"] if survival else ["n"]].sum()
+        values, counts = counted.index.to_numpy(dtype=float), counted["n"].to_numpy(dtype=np.int64)
+        if survival:
+            found = survival_quantile(values, counts, counted["censored"].to_numpy(dtype=np.int64), share)
+        else:
+            found = quantile(values, counts, share)
         rows.append((level, unit, label, *found))
     return pd.DataFrame(rows, columns=["level", "unit", "period", "value", "low", "high"])
 
@@ -285,6 +292,46 @@ def quantile(values: np.ndarray, counts: np.ndarray, share: float) -> tuple[floa
     below, above = at(int(exact)), at(min(int(exact) + 1, n - 1))
     spread = stats.binom(n, share)
     return below + (above - below) * (exact - int(exact)), at(int(spread.ppf(0.025)) - 1), at(int(spread.isf(0.025)))
+
+
+def survival_quantile(
+    values: np.ndarray, counts: np.ndarray, censored: np.ndarray, share: float
+) -> tuple[float, float, float]:
+    """Return the value that a share of all would not exceed, had none been censored, with its 95 % interval.
+
+    Args:
+        values: The values, ascending.
+        counts: How often the event came at each.
+        censored: How often only is known that it came later.
+        share: Which quantile, between 0 and 1.
+
+    Returns:
+        The quantile and the ends of its interval; NaN where the values that were seen do not reach so far.
+
+    Examples:
+        >>> survival_quantile(np.array([5.0, 9.0, 20.0]), np.array([40, 0, 40]), np.array([0, 20, 0]), 0.5)[0]
+        20.0
+
+    Source:
+        Kaplan and Meier (1958); Brookmeyer and Crowley (1982) with the log-log transform.
+    """
+    at_risk = np.cumsum((counts + censored)[::-1])[::-1].astype(float)
+    events = counts > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        surviving = np.cumprod(1.0 - counts / at_risk)
+        variance = np.cumsum(np.where(events, counts / (at_risk * (at_risk - counts)), 0.0))
+        spread = np.sqrt(variance) / np.abs(np.log(surviving))
+        middle = np.log(-np.log(surviving))
+        upper = np.exp(-np.exp(middle - _Z95 * spread))
+        lower = np.exp(-np.exp(middle + _Z95 * spread))
+    # where nothing has happened yet the transform has no value; where all are gone it has none either, and no end
+    upper, lower = np.where(surviving >= 1, 1.0, upper), np.where(surviving >= 1, 1.0, lower)
+
+    def reached(curve: np.ndarray) -> float:
+        within = events & (curve <= 1.0 - share + _EPSILON)
+        return float(values[within.argmax()]) if within.any() else np.nan
+
+    return reached(surviving), reached(lower), reached(upper)
 
 
 def _add_targets(grid: pd.DataFrame, kpi: Kpi, periods: list[Period]) -> None:
@@ -420,7 +467,7 @@ def _verdicts(
     history = _history(kpi, own)
     history |= _cycle(own, period.kind, history["same"])
     latest = own[own["period"] == period.label]
-    experimental = not kpi.approval.covers(period.start)
+    experimental = not kpi.approved_on(period.start)
     rows = []
     records: list[dict[str, Any]] = latest.to_dict("records")  # type: ignore[assignment]
     for number, row in enumerate(records):

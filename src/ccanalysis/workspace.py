@@ -807,3 +807,19 @@ def _plan(section: _Section) -> ReportPlan:
             "notebook", "'notebook' must be a file name without ending or folder", "Write for example 03-team-report"
         )
     return plan
+
+
+def filled_columns(workspace: Workspace) -> dict[str, frozenset[str]]:
+    """Say which columns of each contract table some source fills; a table without a source is not in it.
+
+    Staging fills the derived columns, and site, team and line manager from the roster where there is one.
+    """
+    found: dict[str, set[str]] = {}
+    for source in workspace.sources:
+        derived = {column.name for column in workspace.tables[source.table].columns if column.derived}
+        found.setdefault(source.table, derived - {"line_manager"}).update(source.columns)
+    if "agents" in found:
+        for name, columns in found.items():
+            if "agent_id" in columns and name != "agents":
+                columns |= {column for column in ("site", "team", "line_manager") if column in workspace.tables[name]}
+    return {name: frozenset(columns) for name, columns in found.items()}

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ccanalysis.contracts import TABLES, Table
+from ccanalysis.kpis.calendars import Calendar
 from ccanalysis.kpis.components import Components, components
 from ccanalysis.kpis.measures import from_catalogue
 from ccanalysis.kpis.register import Approval, Kpi
@@ -69,6 +70,7 @@ def measured(tmp_path: Path) -> Callable[..., Components]:
         until: str | None = None,
         without: dict[str, list[tuple[str, int]]] | None = None,
         contract: dict[str, Table] | None = None,
+        calendar: Calendar | None = None,
         **rows: Sequence[dict[str, Any]],
     ) -> Components:
         tables = contract or TABLES
@@ -87,6 +89,7 @@ def measured(tmp_path: Path) -> Callable[..., Components]:
             until=Period.parse(until) if until else Period.containing(first.start, kind),
             contract=tables,
             without=bad or None,
+            calendar=calendar,
         )
 
     return run

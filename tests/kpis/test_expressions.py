@@ -14,7 +14,9 @@ from ccanalysis.errors import ExpressionError
 from ccanalysis.kpis.expressions import parse
 
 LANGUAGE = "Use columns, numbers, 'texts', and, or, not, comparisons, in (...), is null, + - *"
-FUNCTIONS = "Known are coalesce(a, b) and seconds_between(earlier, later)"
+FUNCTIONS = (
+    "Known are coalesce, seconds_between, days_between, business_days_between, business_day, open_seconds_between"
+)
 NAMES = {column.name for column in CONTACTS.columns}
 
 

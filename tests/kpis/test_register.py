@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ccanalysis.contracts import TABLES
 from ccanalysis.errors import RegisterError
 from ccanalysis.kpis import register
-from ccanalysis.kpis.measures import CATALOGUE, PARAMETER_RANGES
+from ccanalysis.kpis.measures import CATALOGUE, PARAMETER_RANGES, choices
 from ccanalysis.kpis.register import LEVELS, STATES, Approval, Target, load
 from ccanalysis.periods import KINDS
 
@@ -128,8 +128,8 @@ kpis:
          "kpis.yml:3: KPI '?': the field 'id' is missing. Add id: to it"),
         (with_line("tagrets: []"), "kpis.yml:13: KPI 'wait': unknown field 'tagrets'. Did you mean 'targets'?"),
         (with_line("colour: red"), "kpis.yml:13: KPI 'wait': unknown field 'colour'. Known are: action_after_review, "
-         "approval, better, frequency, id, levels, measure, minimum_n, name, objective, owner, population, purpose, "
-         "rebase, review_on, source_requirement, targets, worth"),
+         "approval, better, definitions, frequency, id, levels, measure, minimum_n, name, objective, owner, "
+         "population, purpose, rebase, review_on, source_requirement, targets, worth"),
         # plain fields
         (GOOD.replace("id: wait", "id: Wait Time"), "kpis.yml:3: KPI 'Wait Time': 'id' must be lower-case letters, "
          "digits and underscores. Write for example service_level"),
@@ -432,7 +432,8 @@ def test_a_measure_of_ones_own_is_read_with_both_sides(read):
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
 def test_every_measure_of_the_catalogue_can_be_registered(read, name):
     """With its own default parameters, source and words."""
-    measure = read(with_line(f"measure: {name}", instead_of="measure"))["wait"].measure
+    text = with_line(f"measure: {name}", instead_of="measure").replace("[centre, team]", "[centre]")
+    measure = read(text)["wait"].measure
     assert measure.key == name
     assert measure.about and measure.source
 
@@ -476,6 +477,7 @@ def test_the_schema_knows_the_fields_of_the_reader(schema):
         ("target", register._TARGET),
         ("approval", register._APPROVAL),
         ("rebase", register._REBASE),
+        ("definition", register._DEFINITION),
         ("own_measure", register._OWN),
         ("side", register._SIDE),
     ):
@@ -489,7 +491,9 @@ def test_the_schema_knows_the_fields_of_the_reader(schema):
     for (name, field), values in choices.items():
         assert schema["$defs"][name]["properties"][field]["enum"] == list(values)
     assert schema["$defs"]["level"]["enum"] == list(LEVELS)
-    assert all(entry["additionalProperties"] is False for entry in schema["$defs"].values() if "properties" in entry)
+    closed = {name: entry for name, entry in schema["$defs"].items() if "properties" in entry}
+    closed.pop("python_measure")  # its parameters are those of the function
+    assert all(entry["additionalProperties"] is False for entry in closed.values())
 
 
 def test_the_schema_knows_the_catalogue(schema):
@@ -503,9 +507,12 @@ def test_the_schema_knows_the_catalogue(schema):
         fields = {key: entry for key, entry in listed[name]["properties"].items() if key != "name"}
         assert set(fields) == set(parameters), name
         for key, default in parameters.items():
+            assert fields[key]["default"] == default
             if isinstance(default, int):
                 least, most = PARAMETER_RANGES[key]
                 assert (fields[key]["type"], fields[key]["minimum"], fields[key]["maximum"]) == ("integer", least, most)
+            else:
+                assert tuple(fields[key].get("enum", ())) == choices(name, key)
 
 
 @pytest.mark.parametrize(

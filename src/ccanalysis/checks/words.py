@@ -19,6 +19,7 @@ NOUNS = {
     "costs": "cost rows",
     "calendar": "calendar days",
     "control_totals": "independent totals",
+    "reports": "reports that were due",
 }
 BATCH_NOUNS = {"days": "open days of channels and sites", "control": "independent daily totals", "period": "periods"}
 VALUES = {

@@ -2,7 +2,8 @@
 
 A text is parsed, every node is held against a list of what is allowed, types are checked, and SQL is built anew from
 the tree; no text of a user ever becomes part of a query. There is no division (a ratio is declared as two sums), no
-subquery, no function but `coalesce` and `seconds_between(earlier, later)`.
+subquery, and no function but `coalesce` and the clocks: `seconds_between`, `days_between`, `business_days_between`,
+`business_day` and `open_seconds_between`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sqlglot
 from sqlglot import exp
@@ -27,7 +28,15 @@ DEEPEST = 30
 Kind = Literal["number", "text", "boolean", "instant", "date", "null"]
 
 _LANGUAGE = "Use columns, numbers, 'texts', and, or, not, comparisons, in (...), is null, + - *"
-_FUNCTIONS = ("coalesce", "seconds_between")
+# Function -> how many times it takes, whether it takes a nation behind them, and an example.
+_CLOCKS: dict[str, tuple[int, bool, str]] = {
+    "seconds_between": (2, False, "seconds_between(earlier, later)"),
+    "days_between": (2, False, "days_between(earlier, later)"),
+    "business_days_between": (2, True, "business_days_between(earlier, later) or with a nation, as 'GB-SCT', behind"),
+    "business_day": (1, True, "business_day(time) or with a nation, as 'GB-SCT', behind"),
+    "open_seconds_between": (2, False, "open_seconds_between(earlier, later)"),
+}
+_FUNCTIONS = ("coalesce", *_CLOCKS)
 _TOKENS = frozenset(
     {
         TokenType.VAR,
@@ -131,6 +140,25 @@ _WORDS: dict[Kind, str] = {
 }
 
 
+class Clock(NamedTuple):
+    """What the component query must know of a time: its local day, its business day, or the open hours before it.
+
+    Attributes:
+        kind: `day`, `business` or `open`.
+        column: The column with the time or day.
+        nation: Whose holidays count, as `GB-SCT`; empty for the centre's own.
+    """
+
+    kind: Literal["day", "business", "open"]
+    column: str
+    nation: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its column in the query."""
+        return "_".join(["", self.kind, self.column, *([self.nation] if self.nation else [])])
+
+
 @dataclass(frozen=True)
 class Expression:
     """An expression that was found to be allowed.
@@ -141,6 +169,7 @@ class Expression:
         sql: As DuckDB SQL with quoted identifiers.
         condition: Whether it is true or false, rather than a number.
         kind: What it gives: `number`, `text`, `boolean`, `instant`, `date` or `null`.
+        clocks: What the query must know of times beside their value.
     """
 
     text: str
@@ -148,6 +177,7 @@ class Expression:
     sql: str
     condition: bool
     kind: Kind = "number"
+    clocks: tuple[Clock, ...] = ()
 
 
 def parse(text: str, table: Table) -> Expression:
@@ -183,7 +213,8 @@ def _read(text: str, table: Table) -> Expression:
     reader = _Reader(text, table)
     kind = reader.kind(reader.tree)
     names = {node.name for node in reader.tree.find_all(exp.Column)}
-    return Expression(text, tuple(sorted(names)), _sql(reader.tree), kind == "boolean", kind)
+    sql, clocks = _sql(reader.tree)
+    return Expression(text, tuple(sorted(names)), sql, kind == "boolean", kind, clocks)
 
 
 class _Reader:
@@ -222,7 +253,7 @@ class _Reader:
             if called and word and token.token_type not in _BEFORE_BRACKET and token.text.lower() not in _FUNCTIONS:
                 raise self.error(
                     f"the function {token.text!r} is not known",
-                    "Known are coalesce(a, b) and seconds_between(earlier, later)",
+                    f"Known are {', '.join(_FUNCTIONS)}",
                     token.start,
                 )
             if token.token_type not in _TOKENS and not known and token.text.lower() != "coalesce":
@@ -253,10 +284,8 @@ class _Reader:
             raise self.error(
                 f"table {self.table.name!r} has no column {node.name!r}", nearest(node.name, list(self.columns)), at
             )
-        if isinstance(node, exp.Anonymous) and (node.name.lower() != "seconds_between" or len(node.expressions) != 2):
-            raise self.error(
-                "seconds_between takes two times", "Write seconds_between(earlier, later)", self.text.find(node.name)
-            )
+        if isinstance(node, exp.Anonymous):
+            self.clock(node)
         if isinstance(node, exp.In) and not node.args.get("expressions"):
             raise self.error("'in' takes a list", "Write for example channel in ('voice', 'chat')", at)
         if isinstance(node, exp.Between) and node.args.get("symmetric") is not None:
@@ -271,6 +300,22 @@ class _Reader:
             raise self.error(
                 f"the number {node.name} is not allowed", "Write at most 12 digits, and 6 after the point", at
             )
+
+    def clock(self, node: exp.Anonymous) -> None:
+        """Refuse a clock with other arguments than it takes."""
+        name, at = node.name.lower(), self.text.find(node.name)
+        times, regional, example = _CLOCKS.get(name, (-1, False, ""))
+        given = node.expressions
+        if len(given) not in (times, times + regional):
+            words = {1: "one time", 2: "two times"}.get(times, "other arguments")
+            raise self.error(f"{name} takes {words}", f"Write {example}", at)
+        if name == "seconds_between":
+            return
+        if not all(isinstance(part, exp.Column) for part in given[:times]):
+            raise self.error(f"{name} takes columns", f"Write {example}", at)
+        for nation in given[times:]:
+            if not (isinstance(nation, exp.Literal) and nation.is_string and nation.name in nations()):
+                raise self.error(f"{name} knows no such nation", "Write a nation, as 'GB', or 'GB-ENG'", at)
 
     def start(self, node: exp.Expr) -> int | None:
         """Find the first character of a node; only names and literals know theirs."""
@@ -288,8 +333,7 @@ class _Reader:
         if type(node) in _PARTS:
             return self.each(node.iter_expressions(), _PARTS[type(node)])
         if isinstance(node, exp.Anonymous):
-            self.each(node.expressions, "instant")
-            return "number"
+            return self.timed(node)
         if isinstance(node, exp.Is):
             self.each((node.this,), "boolean" if isinstance(node.expression, exp.Boolean) else None)
             return "boolean"
@@ -299,6 +343,14 @@ class _Reader:
         if isinstance(node, exp.Case):
             return self.case(node)
         return self.same(node.iter_expressions())  # brackets and coalesce
+
+    def timed(self, node: exp.Anonymous) -> Kind:
+        """Check that a clock is given times, or days where a day will do."""
+        name = node.name.lower()
+        for part in node.expressions[: _CLOCKS[name][0]]:
+            if name in ("seconds_between", "open_seconds_between") or self.kind(part) != "date":
+                self.each((part,), "instant")
+        return "boolean" if name == "business_day" else "number"
 
     def each(self, parts: Iterable[exp.Expression], wanted: Kind | None) -> Kind:
         for part in parts:
@@ -381,15 +433,52 @@ class _Reader:
         return self.same([*results, *([default] if default is not None else [])])
 
 
-def _sql(tree: exp.Expression) -> str:
+@lru_cache(maxsize=1)
+def nations() -> frozenset[str]:
+    """List the nations, and their regions, whose holidays are known."""
+    from holidays import list_supported_countries  # noqa: PLC0415  only where an expression names a nation
+
+    listed = list_supported_countries(include_aliases=False).items()
+    return frozenset(
+        [nation for nation, _ in listed] + [f"{nation}-{part}" for nation, parts in listed for part in parts]
+    )
+
+
+def _sql(tree: exp.Expression) -> tuple[str, tuple[Clock, ...]]:
+    """Write the tree as SQL, with quoted names and with the columns of the clocks it asks."""
     tree = tree.copy()
+    clocks: set[Clock] = set()
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
     for call in list(tree.find_all(exp.Anonymous)):
-        earlier, later = (exp.Anonymous(this="epoch", expressions=[part.copy()]) for part in call.expressions)
-        built = exp.cast(exp.Sub(this=later, expression=earlier), "BIGINT")
+        built = exp.paren(_clock(call, clocks)) if call.name.lower() != "seconds_between" else _clock(call, clocks)
         if call is tree:
             tree = built
         else:
             call.replace(built)
-    return tree.sql(dialect="duckdb")
+    return tree.sql(dialect="duckdb"), tuple(sorted(clocks))
+
+
+def _clock(call: exp.Anonymous, clocks: set[Clock]) -> exp.Expression:
+    """Write one clock by the columns that the component query adds, and note them."""
+    name = call.name.lower()
+    times = call.expressions[: _CLOCKS[name][0]]
+    nation = "".join(part.name for part in call.expressions[len(times) :])
+    if name == "seconds_between":
+        earlier, later = (exp.Anonymous(this="epoch", expressions=[part.copy()]) for part in times)
+        return exp.cast(exp.Sub(this=later, expression=earlier), "BIGINT")
+    kinds = {"days_between": "day", "open_seconds_between": "open"}
+    found = [Clock(kinds.get(name, "business"), part.name, nation) for part in times]  # type: ignore[arg-type]
+    clocks.update(found)
+    columns = [exp.column(exp.to_identifier(clock.name, quoted=True)) for clock in found]
+    if name == "days_between":
+        # the day is kept as a whole number of days, so that the difference is one too
+        return exp.Sub(this=columns[1], expression=columns[0])
+    if name == "open_seconds_between":
+        return exp.Sub(this=columns[1], expression=columns[0])
+    # Twice the business days up to a day, and one more on a day that is none: so one number tells both.
+    if name == "business_day":
+        return exp.EQ(this=exp.Mod(this=columns[0], expression=exp.Literal.number(2)), expression=exp.Literal.number(0))
+    later = exp.Paren(this=exp.Add(this=columns[1], expression=exp.Literal.number(1)))
+    earlier = exp.IntDiv(this=columns[0], expression=exp.Literal.number(2))
+    return exp.Sub(this=exp.IntDiv(this=later, expression=exp.Literal.number(2)), expression=earlier)

@@ -8,116 +8,37 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from ccanalysis import contracts
-from ccanalysis.errors import ExpressionError, RegisterError, nearest
-from ccanalysis.kpis.expressions import Expression, parse
+from ccanalysis.errors import RegisterError, nearest
+from ccanalysis.kpis import customer, handling, people, quality
+from ccanalysis.kpis.expressions import nations
+from ccanalysis.kpis.people import one_of
+from ccanalysis.kpis.sides import NEXT_CONTACT, Better, Kind, Measure, Side, Unit
 
-Unit = Literal["share", "s", "per_1000", "points", "count"]
-Better = Literal["up", "down", "within"]
-Kind = Literal["share", "mean", "rate", "ratio", "percentile"]
-
-# Seconds until the same customer is in contact again for the same reason; only the component query knows it.
-NEXT_CONTACT = contracts.Column(
-    name="next_contact_s",
-    type="integer",
-    about="seconds until the same customer's next contact for the same reason",
-    low=0,
-)
 DAY_S = contracts.DAY_S
 
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One side of a ratio: rows counted, or an expression summed, over one contract table.
-
-    Attributes:
-        table: The contract table.
-        where: Which rows take part.
-        of: What is summed; empty where rows are counted.
-        scale: Whole number that a summed fraction is multiplied by before it is rounded, so that sums stay whole.
-    """
-
-    table: str = "contacts"
-    where: str = "true"
-    of: str = ""
-    scale: int = 1
-
-    def checked(self, tables: Mapping[str, contracts.Table]) -> tuple[Expression, Expression | None]:
-        """Parse both expressions against the table.
-
-        Raises:
-            ExpressionError: One of them is not allowed, `where` is no condition or `of` is no number.
-        """
-        table = tables[self.table]
-        if self.table == "contacts":
-            table = replace(table, columns=(*table.columns, NEXT_CONTACT))
-        where, of = parse(self.where, table), parse(self.of, table) if self.of else None
-        if not where.condition:
-            raise ExpressionError(f"{where.text!r} is not a condition", remedy="Write for example wait_s <= 20")
-        if of is not None and of.kind != "number":
-            raise ExpressionError(f"{of.text!r} is not a number", remedy="Sum for example talk_s + acw_s")
-        return where, of
-
-    def columns(self, tables: Mapping[str, contracts.Table]) -> tuple[str, ...]:
-        """The contract columns that it reads."""
-        where, of = self.checked(tables)
-        names = set(where.columns) | set(of.columns if of else ())
-        if NEXT_CONTACT.name in names:
-            names = names - {NEXT_CONTACT.name} | {"customer_id", "reason", "offered_at"}
-        return tuple(sorted(names))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """A measure with both its sides and what a reader must know of it.
-
-    Attributes:
-        key: Its name in the register.
-        about: What it measures, as a phrase.
-        kind: `share` (rows of rows), `mean` (a sum per row), `rate` (events per thousand), `ratio` (sums without
-            squares, from interval counts), or `percentile` (of the expression above the line).
-        unit: The unit of the value.
-        better: Which way is better, unless the register says otherwise.
-        numerator: What is summed above the line.
-        denominator: What is summed below it.
-        quantile: Which quantile a percentile is, between 0 and 1.
-        settle_days: Days after which a row no longer changes the figure; younger periods are provisional.
-        excluded: What is left out, in words.
-        trap: What commonly goes wrong with it.
-        source: Where the formula comes from.
-    """
-
-    key: str
-    about: str
-    kind: Kind
-    unit: Unit
-    better: Better
-    numerator: Side
-    denominator: Side
-    quantile: float | None = None
-    settle_days: int = 0
-    excluded: str = ""
-    trap: str = ""
-    source: str
-
-    @property
-    def factor(self) -> float:
-        """What the ratio of the two sums is multiplied by to be in the unit; counts are never scaled."""
-        above, below = (side.scale if side.of else 1 for side in (self.numerator, self.denominator))
-        return (1000.0 if self.unit == "per_1000" else 1.0) * below / above
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The contract tables it reads, in name order."""
-        return tuple(sorted({self.numerator.table, self.denominator.table}))
-
+__all__ = [
+    "CATALOGUE",
+    "NEXT_CONTACT",
+    "PARAMETER_CHOICES",
+    "PARAMETER_RANGES",
+    "Better",
+    "Kind",
+    "Measure",
+    "Side",
+    "Unit",
+    "choices",
+    "from_catalogue",
+]
 
 _ANSWERED = "outcome = 'answered'"
 _ABANDONED = "outcome = 'abandoned'"
 _OFFERED = "outcome in ('answered', 'abandoned')"
+_RECEIVED = "outcome <> 'void'"
+_DENOMINATORS = {"offered": _OFFERED, "received": _RECEIVED}
 _VARIANTS = {
     # numerator, denominator; T threshold, B_s short abandons; an abandon whose wait is not known is not short
     "SL1": ("({a} or {b}) and wait_s <= {t}", "{o}"),
@@ -186,29 +107,49 @@ def service_level(*, threshold_s: int = 20, variant: str = "SL3", short_s: int =
     )
 
 
-def abandon_rate(*, longer_than_s: int = 0, table: str = "contacts") -> Measure:
-    """Share of offered contacts abandoned in queue, optionally only after a number of seconds."""
+def _of(of: str, table: str) -> str:
+    """Return the condition of a denominator by its name; interval counts know only what was offered."""
+    one_of("denominator", of, tuple(_DENOMINATORS))
+    if table == "intervals" and of != "offered":
+        raise RegisterError("'received' needs single contacts", remedy="Use of: offered with interval counts")
+    return _DENOMINATORS[of]
+
+
+def abandon_rate(*, longer_than_s: int = 0, of: str = "offered", table: str = "contacts") -> Measure:
+    """Share of contacts abandoned in queue, optionally only after a number of seconds.
+
+    Args:
+        longer_than_s: Abandons up to so many seconds do not count above the line; 0 counts all.
+        of: `offered` (answered or abandoned) or `received` (with those that left in the menu, flowed out, were
+            refused or took a call-back).
+        table: `contacts`, or `intervals` where only counts exist.
+    """
+    below = _of(of, table)
     if _counted(table):
         sides = _of_counts("n_abandoned", "n_offered")
     else:
         after = f" and wait_s > {longer_than_s}" if longer_than_s else ""
-        sides = Side(where=_ABANDONED + after), Side(where=_OFFERED)
+        sides = Side(where=_ABANDONED + after), Side(where=below)
     return Measure(
         key="abandon_rate",
-        about="abandoned in queue, of all offered" + (f" (after {longer_than_s} s)" if longer_than_s else ""),
+        about=f"abandoned in queue, of all {of}" + (f" (after {longer_than_s} s)" if longer_than_s else ""),
         kind="share",
         unit="share",
         better="down",
         numerator=sides[0],
         denominator=sides[1],
-        excluded="contacts that left in the menu, flowed out or took a call-back",
+        excluded="contacts that left in the menu, flowed out or took a call-back" if of == "offered" else "",
         trap="denominators differ: offered, received, or answered plus abandoned",
         source="NHS England, NHS 111 Minimum Data Set, statistical notes 2014/15",
     )
 
 
 def short_abandon_rate(*, short_s: int = 5) -> Measure:
-    """Share of offered contacts abandoned before a few seconds have passed."""
+    """Share of offered contacts abandoned before a few seconds have passed.
+
+    Args:
+        short_s: An abandon before so many seconds is short.
+    """
     return Measure(
         key="short_abandon_rate",
         about=f"abandoned in under {short_s} s, of all offered",
@@ -222,13 +163,19 @@ def short_abandon_rate(*, short_s: int = 5) -> Measure:
     )
 
 
-def answer_rate(*, table: str = "contacts") -> Measure:
-    """Share of offered contacts that were answered."""
-    single = Side(where=_ANSWERED), Side(where=_OFFERED)
+def answer_rate(*, of: str = "offered", table: str = "contacts") -> Measure:
+    """Share of contacts that were answered.
+
+    Args:
+        of: `offered` (answered or abandoned) or `received` (with those that left in the menu, flowed out, were
+            refused or took a call-back).
+        table: `contacts`, or `intervals` where only counts exist.
+    """
+    single = Side(where=_ANSWERED), Side(where=_of(of, table))
     sides = _of_counts("n_answered", "n_offered") if _counted(table) else single
     return Measure(
         key="answer_rate",
-        about="answered, of all offered",
+        about=f"answered, of all {of}",
         kind="share",
         unit="share",
         better="up",
@@ -240,7 +187,11 @@ def answer_rate(*, table: str = "contacts") -> Measure:
 
 
 def asa(*, table: str = "contacts") -> Measure:
-    """Average speed of answer: mean wait of answered contacts, in seconds."""
+    """Average speed of answer: mean wait of answered contacts, in seconds.
+
+    Args:
+        table: `contacts`, or `intervals` where only the source's own average exists.
+    """
     if _counted(table):
         both = "asa_s is not null and n_answered is not null"
         sides = (
@@ -263,10 +214,16 @@ def asa(*, table: str = "contacts") -> Measure:
 
 
 def answer_time_percentile(*, per_cent: int = 90) -> Measure:
-    """Percentile of the wait of answered contacts, in seconds, from whole-second histograms."""
+    """Percentile of the wait of answered contacts, in seconds, exact to the whole second.
+
+    Args:
+        per_cent: Which percentile; 100 is the longest wait.
+    """
     return Measure(
         key="answer_time_percentile",
-        about=f"wait that {per_cent} of 100 answered contacts did not exceed",
+        about=f"wait that {per_cent} of 100 answered contacts did not exceed"
+        if per_cent < 100
+        else "longest wait of an answered contact",
         kind="percentile",
         unit="s",
         better="down",
@@ -279,7 +236,11 @@ def answer_time_percentile(*, per_cent: int = 90) -> Measure:
 
 
 def aht(*, table: str = "contacts") -> Measure:
-    """Average handling time: talk, hold and after-contact work per handled contact, in seconds."""
+    """Average handling time: talk, hold and after-contact work per handled contact, in seconds.
+
+    Args:
+        table: `contacts`, or `intervals` where only sums exist.
+    """
     if _counted(table):
         sides = _of_counts("handle_s_sum", "n_answered")
     else:
@@ -424,7 +385,11 @@ def identity_validation() -> Measure:
 
 
 def csat(*, good: int = 4) -> Measure:
-    """Share of survey answers at or above a score (top-two box of five)."""
+    """Share of survey answers at or above a score (top-two box of five).
+
+    Args:
+        good: The least score that counts.
+    """
     return Measure(
         key="csat",
         about=f"answers of at least {good} of 5",
@@ -452,20 +417,20 @@ def survey_response_rate() -> Measure:
     )
 
 
-def qa_score() -> Measure:
-    """Weighted points of call monitoring as a share of those possible, over applicable criteria."""
-    where = "source = 'call_monitoring' and points is not null and max_points is not null"
-    return Measure(
-        key="qa_score",
-        about="weighted points of call monitoring, of those possible",
-        kind="ratio",
-        unit="share",
-        better="up",
-        numerator=Side(table="evaluations", where=where, of="points * coalesce(weight, 1)", scale=100),
-        denominator=Side(table="evaluations", where=where, of="max_points * coalesce(weight, 1)", scale=100),
-        excluded="criteria that did not apply, self and peer evaluations, calibration",
-        trap="a blended score hides critical errors",
-        source="COPC, quality measurement",
+def qa_score(*, auto_fail: str = "ignore") -> Measure:
+    """Weighted points of call monitoring as a share of those possible, over applicable criteria.
+
+    Args:
+        auto_fail: `ignore`, or `zero` where one failed criterion takes all points of its evaluation.
+    """
+    return quality.points(
+        "qa_score",
+        "weighted points of call monitoring, of those possible"
+        + (" (nought where a criterion fails the whole)" if auto_fail == "zero" else ""),
+        quality.VALID,
+        auto_fail=auto_fail,
+        needs=("evaluations.auto_fail",) if auto_fail == "zero" else (),
+        trap="a blended score hides critical errors; scores of two versions of a form are not one scale",
     )
 
 
@@ -489,10 +454,46 @@ PARAMETER_RANGES: dict[str, tuple[int, int]] = {
     "threshold_s": (1, 7 * DAY_S),
     "short_s": (0, 7 * DAY_S),
     "longer_than_s": (0, 7 * DAY_S),
-    "per_cent": (1, 99),
+    "per_cent": (1, 100),
     "days": (1, 365),
     "good": (1, 5),
+    "most": (1, 5),
+    "seconds": (0, 60),
+    "limit_days": (0, 3650),
+    "close_hour": (0, 24),
 }
+
+# Values of the parameters that are one of a list, by name; a measure may take fewer.
+PARAMETER_CHOICES: dict[str, tuple[str, ...]] = {
+    "variant": tuple(_VARIANTS),
+    "table": ("contacts", "intervals", *(name for name in handling.CASES if name != "contacts")),
+    "bins": ("exact", "coarse"),
+    "clock": ("calendar", "open"),
+    "reason": contracts.ESCALATION_REASONS,
+    "rule": ("connected", "live"),
+    "absence": ("paid", "unpaid"),
+    "part": ("all", "planned", "unplanned"),
+    "expression": ("verbal", "written"),
+    "auto_fail": ("ignore", "zero"),
+    "sign": ("absolute", "signed"),
+    "after_hours": ("same day", "next business day"),
+    "within": ("8 weeks", "15 business days", "35 business days"),
+    "of": ("offered", "received", "solved", "created", "customer", "business", "compliance"),
+}
+
+
+def choices(measure: str, parameter: str) -> tuple[str, ...]:
+    """Return the values that a parameter of a measure of the catalogue may have; none where any text will do."""
+    return tuple(value for value in PARAMETER_CHOICES.get(parameter, ()) if _taken(measure, parameter, value))
+
+
+def _taken(measure: str, parameter: str, value: str) -> bool:
+    try:
+        CATALOGUE[measure](**{parameter: value})
+    except RegisterError:
+        return False
+    return True
+
 
 CATALOGUE: dict[str, Callable[..., Measure]] = {
     function.__name__: function
@@ -516,6 +517,46 @@ CATALOGUE: dict[str, Callable[..., Measure]] = {
         survey_response_rate,
         qa_score,
         complaints_per_1000,
+        handling.answer_time_survival,
+        handling.callback_success,
+        handling.adjusted_demand,
+        handling.within_authority,
+        handling.authority_breaches,
+        handling.escalated_for,
+        handling.referral_time_percentile,
+        handling.reopen_rate,
+        handling.first_reply_percentile,
+        handling.resolution_percentile,
+        handling.backlog_over,
+        handling.sla_breach_rate,
+        handling.dialler_abandon_rate,
+        people.occupancy,
+        people.utilisation,
+        people.shrinkage,
+        people.adherence,
+        people.conformance,
+        people.non_response,
+        quality.communication_quality,
+        quality.critical_error_accuracy,
+        quality.auto_fail_rate,
+        quality.over_asking,
+        quality.statement_compliance,
+        quality.recording_paused,
+        quality.breach_closure,
+        quality.breach_repeats,
+        quality.evaluator_agreement,
+        quality.calibration_deviation,
+        quality.evaluation_coverage,
+        quality.report_health,
+        customer.fcr_survey,
+        customer.nps,
+        customer.customer_effort,
+        customer.low_effort,
+        customer.complaint_capture,
+        customer.resolved_in_three_days,
+        customer.final_response,
+        customer.uphold_rate,
+        customer.recurrence,
     )
 }
 
@@ -542,7 +583,22 @@ def from_catalogue(name: str, parameters: Mapping[str, Any]) -> Measure:
         if not isinstance(value, wanted) or isinstance(value, bool):
             words = {int: "a whole number", str: "a text"}[wanted]
             raise RegisterError(f"parameter {key!r} of measure {name!r} must be {words}")
+        if key == "nation" and value:
+            _check_nation(name, value)
         least, most = PARAMETER_RANGES.get(key, (None, None))
         if least is not None and not least <= value <= most:
             raise RegisterError(f"parameter {key!r} of measure {name!r} must be {least} to {most}")
-    return CATALOGUE[name](**{key: type(known[key].default)(value) for key, value in parameters.items()})
+    given = {key: type(known[key].default)(value) for key, value in parameters.items()}
+    every = {key: given.get(key, parameter.default) for key, parameter in known.items()}
+    return replace(CATALOGUE[name](**every), parameters=tuple(every.items()))
+
+
+def _check_nation(name: str, given: str) -> None:
+    """Refuse a nation whose holidays nobody keeps."""
+    known = nations()
+    if given not in known:
+        near = sorted(one for one in known if one.partition("-")[0] == given.partition("-")[0])
+        raise RegisterError(
+            f"parameter 'nation' of measure {name!r} names no known nation",
+            remedy=nearest(given, near) if near else "Write a nation, as GB, or GB-ENG",
+        )

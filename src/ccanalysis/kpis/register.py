@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from ccanalysis.contracts import Table
 from ccanalysis.errors import ExpressionError, RegisterError, nearest, place
-from ccanalysis.kpis import expressions
+from ccanalysis.kpis import expressions, python_measures
 from ccanalysis.kpis.measures import Better, Measure, Side, from_catalogue
 from ccanalysis.periods import KINDS, Kind
 
@@ -48,13 +48,24 @@ _REQUIRED = (
     "approval",
     "action_after_review",
 )
-_OPTIONAL = ("objective", "population", "better", "targets", "rebase", "review_on", "source_requirement", "worth")
+_OPTIONAL = (
+    "objective",
+    "population",
+    "definitions",
+    "better",
+    "targets",
+    "rebase",
+    "review_on",
+    "source_requirement",
+    "worth",
+)
+_DEFINITION = ("from", "measure", "population", "why")
 _TARGET = ("from", "team", "individual", "tolerance", "levels")
 _TOLERANCE = ("absolute", "relative")
 _APPROVAL = ("state", "by", "on", "until", "consulted")
 _REBASE = ("on", "why")
-_OWN = ("kind", "unit", "about", "numerator", "denominator", "source", "table")
-_SIDE = ("table", "where", "sum", "count", "scale")
+_OWN = ("kind", "unit", "about", "numerator", "denominator", "source", "table", "by", "open_until")
+_SIDE = ("table", "where", "sum", "count", "scale", "by", "open_until")
 _MOST_SCALE = 1_000_000
 VERSION = 1
 
@@ -92,6 +103,27 @@ class Target:
         if level == "agent":
             return self.individual
         return self.team if not self.levels or level in self.levels else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """What is measured, and of whom, from a day on.
+
+    Attributes:
+        since: First local day in force; None for the first definition, which holds from the beginning.
+        measure: What is summed.
+        population: A condition on the contact table that restricts what counts, or empty.
+        why: Why it took the place of the one before.
+        population_columns: The columns that the population reads.
+        columns: The columns that measure and population read.
+    """
+
+    since: date | None
+    measure: Measure
+    population: str = ""
+    why: str = ""
+    population_columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +174,9 @@ class Kpi:
         approval: Whether it may be used.
         action_after_review: What is done once it has been looked at.
         review_on: When the KPI itself is looked at again.
-        rebase: Days from which limits are calculated anew, with the reason.
+        rebase: Days from which limits are calculated anew, with the reason; a change of the definition is one.
+        definitions: Dated changes of `measure` and `population`, the first definition before them.
+        approvals: All approvals, the oldest first; `approval` is the last.
         source_requirement: What it reports on, where law or contract demands it.
         worth: What one unit of impact is worth in the centre's currency, if the centre says so: a contact of a
             share, an event of a rate, an hour of a time, a point or a case of other measures.
@@ -170,6 +204,43 @@ class Kpi:
     worth: float | None = None
     line: int = 0
     columns: tuple[str, ...] = field(default=())
+    definitions: tuple[Definition, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+
+    def definition_on(self, day: date) -> Definition:
+        """Return the definition in force on a day."""
+        past = [known for known in self.definitions if known.since is None or known.since <= day]
+        own = Definition(
+            since=None,
+            measure=self.measure,
+            population=self.population,
+            population_columns=self.population_columns,
+            columns=self.columns,
+        )
+        return past[-1] if past else own
+
+    def as_of(self, day: date) -> Kpi:
+        """Return the KPI with the definition and the approval in force on a day."""
+        known = self.definition_on(day)
+        return replace(
+            self,
+            measure=known.measure,
+            population=known.population,
+            population_columns=known.population_columns,
+            columns=known.columns,
+            approval=self.approval_on(day),
+        )
+
+    def approval_on(self, day: date) -> Approval:
+        """Return the approval that covers a day, or the last one given by then, or the first."""
+        known = self.approvals or (self.approval,)
+        covering = [one for one in known if one.covers(day)]
+        past = [one for one in known if one.on is not None and one.on <= day]
+        return (covering or past or list(known))[-1 if covering or past else 0]
+
+    def approved_on(self, day: date) -> bool:
+        """Tell whether the KPI is approved on a day."""
+        return self.approval_on(day).covers(day)
 
     def target_on(self, day: date) -> Target | None:
         """Return the target in force on a day, or None before the first."""
@@ -300,6 +371,15 @@ def _line(holder: Any, step: str | int) -> int | None:
     return int(found[0]) + 1
 
 
+def python_files(path: Path) -> list[Path]:
+    """Return the Python files that a register takes measures from, in name order; a register that lacks has none."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    found = re.findall(r"python:\s*['\"]?((?:[\w-]+/)*[\w-]+\.py):", text)
+    return sorted({path.parent / name for name in found})
+
+
 class _Entry:
     """One entry of the register, read field by field."""
 
@@ -348,9 +428,15 @@ class _Entry:
             raise self.error(
                 "id", "'id' must be lower-case letters, digits and underscores", "Write for example service_level"
             )
-        measure = self.measure()
-        better = self.choice("better", ("up", "down", "within"), measure.better)
-        levels = self.levels(measure)
+        first = self.definition(self.entry["measure"], self.text("population"), ("measure",))
+        definitions = self.definitions(first)
+        measure, population, population_columns = (
+            definitions[-1].measure,
+            definitions[-1].population,
+            definitions[-1].population_columns,
+        )
+        better = self.choice("better", ("up", "down", "within"), first.measure.better)
+        levels = self.levels([known.measure for known in definitions])
         minimum = self.entry["minimum_n"]
         if not isinstance(minimum, int) or isinstance(minimum, bool) or minimum < 1:
             raise self.error("minimum_n", "'minimum_n' must be a whole number of at least 1")
@@ -359,8 +445,7 @@ class _Entry:
             raise self.error(
                 "worth", "'worth' must be an amount of money of at least 0", "Write for example worth: 4.50"
             )
-        population = self.text("population")
-        population_columns = self.population(population, measure)
+        approvals = self.approvals()
         return Kpi(
             id=self.id,
             name=self.text("name", required=True),
@@ -375,15 +460,83 @@ class _Entry:
             frequency=self.choice("frequency", KINDS),
             minimum_n=minimum,
             owner=self.text("owner", required=True),
-            approval=self.approval(),
+            approval=approvals[-1],
             action_after_review=self.text("action_after_review", required=True),
             review_on=self.day(self.entry, "review_on"),
-            rebase=self.rebase(),
+            rebase=self.rebase(definitions),
             source_requirement=self.text("source_requirement"),
             worth=None if worth is None else float(worth),
             line=self.line,
-            columns=self.columns(measure, population_columns),
+            columns=definitions[-1].columns,
+            definitions=definitions,
+            approvals=approvals,
         )
+
+    def definition(
+        self,
+        spec: Any,
+        population: str,
+        at: tuple[str | int, ...],
+        *,
+        restricts: tuple[str | int, ...] = ("population",),
+        since: date | None = None,
+        why: str = "",
+    ) -> Definition:
+        measure = self.measure(spec, at)
+        columns = self.population(population, measure, restricts)
+        return Definition(
+            since=since,
+            measure=measure,
+            population=population,
+            why=why,
+            population_columns=columns,
+            columns=self.columns(measure, columns),
+        )
+
+    def definitions(self, first: Definition) -> tuple[Definition, ...]:
+        """Read the dated changes of the definition; what one does not name stays as it was."""
+        listed = self.entry.get("definitions", [])
+        model = "Write - {from: 2026-07-01, measure: .., why: ..}"
+        if not isinstance(listed, list):
+            raise self.error("definitions", "'definitions' must be a list", model)
+        dated: list[tuple[date, int]] = []
+        for number, item in enumerate(listed):
+            at = ("definitions", number)
+            if not isinstance(item, dict):
+                raise self.error(at, "a definition must be a table", model)
+            self.known(item, _DEFINITION, *at)
+            since = self.day(item, *at, "from")
+            if since is None:
+                raise self.error(at, "a definition has no 'from'", "Say from which day on it holds")
+            if "measure" not in item and "population" not in item:
+                raise self.error(at, "a definition has neither 'measure' nor 'population'", "Say what changes")
+            for key in ("why", "population"):
+                if not isinstance(item.get(key, ""), str):
+                    raise self.error((*at, key), f"{key!r} must be a text")
+            if not item.get("why", "").strip():
+                raise self.error(at, "a definition has no 'why'", "Say why it takes the place of the one before")
+            if any(day == since for day, _ in dated):
+                raise self.error(at, f"two definitions hold from {since.isoformat()} on", "Keep one")
+            dated.append((since, number))
+        found, spec = [first], self.entry["measure"]
+        for since, number in sorted(dated):
+            item, place_of = listed[number], ("definitions", number, "measure")
+            spec = item.get("measure", spec)
+            population = " ".join(item.get("population", found[-1].population).split())
+            there: tuple[str | int, ...] = place_of if "measure" in item else ("measure",)
+            why = " ".join(item["why"].split())
+            restricts = ("definitions", number, "population")
+            known = self.definition(spec, population, there, restricts=restricts, since=since, why=why)
+            for name in ("kind", "unit"):
+                if getattr(known.measure, name) != getattr(first.measure, name):
+                    raise self.error(
+                        place_of,
+                        f"a definition cannot change the {name} of a KPI "
+                        f"({getattr(first.measure, name)} to {getattr(known.measure, name)})",
+                        "Retire this KPI and write a new one",
+                    )
+            found.append(known)
+        return tuple(found)
 
     def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> Any:
         value = self.entry.get(key, default)
@@ -391,34 +544,48 @@ class _Entry:
             raise self.error(key, f"{key!r} is {value!r}, which is not one of {', '.join(allowed)}")
         return value
 
-    def measure(self) -> Measure:
-        spec = self.entry["measure"]
+    def measure(self, spec: Any, at: tuple[str | int, ...]) -> Measure:
         if isinstance(spec, str):
             spec = {"name": spec}
         if not isinstance(spec, dict):
-            raise self.error("measure", "'measure' must be a name or a table of fields", "Write for example aht")
+            raise self.error(at, "'measure' must be a name or a table of fields", "Write for example aht")
+        if "python" in spec:
+            return self.python_measure(spec, at)
         if "name" not in spec:
-            return self.own_measure(spec)
+            return self.own_measure(spec, at)
         parameters = {key: value for key, value in spec.items() if key != "name"}
         try:
             measure = from_catalogue(str(spec["name"]), parameters)
-            for side in (measure.numerator, measure.denominator):
+            for side in measure.sides:
                 side.checked(self.tables)
         except (RegisterError, ExpressionError) as error:
-            raise self.error("measure", error.problem, error.remedy) from None
+            raise self.error(at, error.problem, error.remedy) from None
         return measure
 
-    def own_measure(self, spec: Mapping[str, Any]) -> Measure:
-        self.known(spec, _OWN, "measure")
+    def python_measure(self, spec: Mapping[str, Any], at: tuple[str | int, ...]) -> Measure:
+        """Make a measure by a function of a Python file beside the register."""
+        parameters = {str(key): value for key, value in spec.items() if key != "python"}
+        try:
+            measure = python_measures.from_python(spec["python"], parameters, self.path.parent, self.tables)
+        except RegisterError as error:
+            if not error.place:
+                raise self.error((*at, "python"), error.problem, error.remedy) from None
+            raise RegisterError(f"KPI {self.id!r}: {error.problem}", remedy=error.remedy, place=error.place) from None
+        if measure.kind != "percentile":
+            self.coherent(measure.kind, measure.unit, measure.numerator, measure.denominator, at)
+        return measure
+
+    def own_measure(self, spec: Mapping[str, Any], at: tuple[str | int, ...]) -> Measure:
+        self.known(spec, _OWN, *at)
         kind, unit = spec.get("kind", "share"), spec.get("unit", "share")
         for key, value, allowed in (("kind", kind, _KINDS), ("unit", unit, _UNITS)):
             if value not in allowed:
-                raise self.error(("measure", key), f"{key!r} is {value!r}, which is not one of {', '.join(allowed)}")
+                raise self.error((*at, key), f"{key!r} is {value!r}, which is not one of {', '.join(allowed)}")
         for key in ("about", "source"):
             if not isinstance(spec.get(key, ""), str):
-                raise self.error(("measure", key), f"{key!r} must be a text")
-        above, below = (self.side(spec, role) for role in ("numerator", "denominator"))
-        self.coherent(kind, unit, above, below)
+                raise self.error((*at, key), f"{key!r} must be a text")
+        above, below = (self.side(spec, role, at) for role in ("numerator", "denominator"))
+        self.coherent(kind, unit, above, below, at)
         return Measure(
             key=self.id,
             about=" ".join((spec.get("about") or str(self.entry["name"])).split()),
@@ -430,26 +597,26 @@ class _Entry:
             source=spec.get("source") or "the centre's own definition",
         )
 
-    def coherent(self, kind: str, unit: str, above: Side, below: Side) -> None:
+    def coherent(self, kind: str, unit: str, above: Side, below: Side, at: tuple[str | int, ...]) -> None:
         """Refuse a kind whose interval the two sides cannot give."""
         counts = all(not side.of or side.table == "intervals" for side in (above, below))
         if kind == "share" and (unit != "share" or not counts or above.table != below.table):
             raise self.error(
-                "measure",
+                at,
                 "a share counts rows of the rows of one table, in the unit share",
                 "Count on both sides, or write kind: ratio",
             )
         if kind == "rate" and not counts:
-            raise self.error("measure", "a rate counts rows on both sides", "Count, or write kind: ratio")
+            raise self.error(at, "a rate counts rows on both sides", "Count, or write kind: ratio")
         if kind == "mean" and (not above.of or below.of or above.table != below.table):
             raise self.error(
-                "measure",
+                at,
                 "a mean sums an expression over rows that it counts, in one table",
                 "Sum above and count below, or write kind: ratio",
             )
 
-    def side(self, spec: Mapping[str, Any], role: str) -> Side:
-        part, at = spec.get(role), ("measure", role)
+    def side(self, spec: Mapping[str, Any], role: str, within: tuple[str | int, ...]) -> Side:
+        part, at = spec.get(role), (*within, role)
         if not isinstance(part, dict):
             raise self.error(
                 at, f"a measure of one's own needs {role!r} as a table", f"Write {role}: {{sum: n_answered}}"
@@ -468,14 +635,18 @@ class _Entry:
             raise self.error((*at, "scale"), f"'scale' must be a whole number from 1 to {_MOST_SCALE:,} beside 'sum'")
         where: Any = part.get("count", part.get("where", "true"))
         where = str(where).lower() if isinstance(where, bool) else where
-        side = Side(table=table, where=where, of=part.get("sum", ""), scale=int(scale))
+        placed = {key: part.get(key, spec.get(key, "")) for key in ("by", "open_until")}
+        for key, value in placed.items():
+            if not isinstance(value, str):
+                raise self.error((*at, key), f"{key!r} must be a column with a time or day")
+        side = Side(table=table, where=where, of=part.get("sum", ""), scale=int(scale), **placed)
         try:
             side.checked(self.tables)
         except ExpressionError as error:
             raise self.error(at, error.problem, error.remedy) from None
         return side
 
-    def levels(self, measure: Measure) -> tuple[str, ...]:
+    def levels(self, measures: list[Measure]) -> tuple[str, ...]:
         levels = self.entry["levels"]
         if not isinstance(levels, list) or not levels:
             raise self.error("levels", "'levels' must be a list", "Write for example [centre, team]")
@@ -483,7 +654,12 @@ class _Entry:
             if level not in LEVELS:
                 raise self.error("levels", f"there is no level {level!r}", nearest(str(level), LEVELS))
             column = LEVEL_COLUMNS[level]
-            for table in measure.tables:
+            for measure in measures:
+                if level in measure.not_for:
+                    raise self.error(
+                        "levels", f"{measure.key!r} must not be judged at level {level!r}", "Take it out of the levels"
+                    )
+            for table in sorted({table for measure in measures for table in measure.tables}):
                 if column is not None and column not in self.tables[table]:
                     raise self.error(
                         "levels",
@@ -492,7 +668,7 @@ class _Entry:
                     )
         return tuple(level for level in LEVELS if level in levels)
 
-    def population(self, text: str, measure: Measure) -> tuple[str, ...]:
+    def population(self, text: str, measure: Measure, at: tuple[str | int, ...]) -> tuple[str, ...]:
         """Check that the condition can be asked of every table that the measure reads."""
         if not text:
             return ()
@@ -501,16 +677,17 @@ class _Entry:
             try:
                 parsed = expressions.parse(text, self.tables[table])
             except ExpressionError as error:
-                raise self.error("population", error.problem, error.remedy) from None
+                raise self.error(at, error.problem, error.remedy) from None
             if not parsed.condition:
-                raise self.error("population", f"{text!r} is not a condition", "Write for example channel = 'voice'")
+                raise self.error(at, f"{text!r} is not a condition", "Write for example channel = 'voice'")
             columns = parsed.columns
         return columns
 
     def columns(self, measure: Measure, population: tuple[str, ...]) -> tuple[str, ...]:
         names = set(population)
-        for side in (measure.numerator, measure.denominator):
+        for side in measure.sides:
             names |= set(side.columns(self.tables))
+        names |= {need.partition(".")[2] for need in measure.needs if need.partition(".")[0] in measure.tables}
         return tuple(sorted(names))
 
     def targets(self, better: Better, unit: str) -> tuple[Target, ...]:
@@ -608,35 +785,47 @@ class _Entry:
             return size * abs(max(target) if isinstance(target, tuple) else (target or 0.0))
         return size
 
-    def approval(self) -> Approval:
+    def approvals(self) -> tuple[Approval, ...]:
+        """Read the approval, or the list of them: what was approved then stays approved then."""
         given = self.entry["approval"]
+        if not isinstance(given, list):
+            return (self.approval(given, ("approval",)),)
+        if not given:
+            raise self.error("approval", "'approval' is an empty list", "Write {state: draft}")
+        found = [self.approval(item, ("approval", number)) for number, item in enumerate(given)]
+        for number, one in enumerate(found):
+            if len(found) > 1 and one.on is None:
+                raise self.error(("approval", number), "one of several approvals has no 'on'", "Say when it was given")
+        return tuple(sorted(found, key=lambda one: one.on or date.min))
+
+    def approval(self, given: Any, at: tuple[str | int, ...]) -> Approval:
         if not isinstance(given, dict):
-            raise self.error("approval", "'approval' must be a table", "Write {state: draft}")
-        self.known(given, _APPROVAL, "approval")
+            raise self.error(at, "'approval' must be a table", "Write {state: draft}")
+        self.known(given, _APPROVAL, *at)
         state = given.get("state")
         if state not in STATES:
             raise self.error(
-                ("approval", "state"), f"the state {state!r} is not one of {', '.join(STATES)}", "Begin with draft"
+                (*at, "state"), f"the state {state!r} is not one of {', '.join(STATES)}", "Begin with draft"
             )
         by, consulted = given.get("by", ""), given.get("consulted", [])
-        on, until = self.day(given, "approval", "on"), self.day(given, "approval", "until")
+        on, until = self.day(given, *at, "on"), self.day(given, *at, "until")
         if not isinstance(by, str):
-            raise self.error(("approval", "by"), "'by' must be a text")
+            raise self.error((*at, "by"), "'by' must be a text")
         if not isinstance(consulted, list) or not all(isinstance(name, str) for name in consulted):
             raise self.error(
-                ("approval", "consulted"), "'consulted' must be a list of texts", "Write [Team managers, Planning]"
+                (*at, "consulted"), "'consulted' must be a list of texts", "Write [Team managers, Planning]"
             )
         if state == "approved" and not by.strip():
-            raise self.error("approval", "an approved KPI must say who approved it", "Add by: and on:")
+            raise self.error(at, "an approved KPI must say who approved it", "Add by: and on:")
         if on and until and until < on:
-            raise self.error(("approval", "until"), "the approval ends before it begins", "Correct on: or until:")
+            raise self.error((*at, "until"), "the approval ends before it begins", "Correct on: or until:")
         return Approval(
             state=state, by=" ".join(by.split()), on=on, until=until, consulted=tuple(str(name) for name in consulted)
         )
 
-    def rebase(self) -> tuple[tuple[date, str], ...]:
+    def rebase(self, definitions: tuple[Definition, ...]) -> tuple[tuple[date, str], ...]:
         listed = self.entry.get("rebase", [])
-        steps = []
+        steps = [(known.since, f"definition changed: {known.why}") for known in definitions if known.since]
         for number, item in enumerate(listed if isinstance(listed, list) else [None]):
             usable = isinstance(item, dict) and set(item) == set(_REBASE) and isinstance(item["why"], str)
             day = self.day(item, "rebase", number, "on") if usable else None

@@ -16,6 +16,7 @@ from ccanalysis.views.data import (
     rules_count,
     rules_table,
 )
+from ccanalysis.views.definitions import definition_changes_note, sensitivity_table
 from ccanalysis.views.drivers import change_waterfall, driver_table, drivers_note, gap_pareto
 from ccanalysis.views.found import comparisons, findings_note, to_do
 from ccanalysis.views.peers import comparison, funnel, small_multiples, worth_a_look
@@ -42,6 +43,7 @@ __all__ = [
     "course",
     "courses",
     "data_lead",
+    "definition_changes_note",
     "definitions_table",
     "driver_table",
     "drivers_note",
@@ -60,6 +62,7 @@ __all__ = [
     "rule_history",
     "rules_count",
     "rules_table",
+    "sensitivity_table",
     "small_multiples",
     "to_do",
     "verdict_table",
