@@ -36,6 +36,27 @@ exit codes:
 _ACTIONS = "lint, show, diff or variants"
 
 
+def _add_register(command: Callable[..., argparse.ArgumentParser], period: Callable[..., None]) -> None:
+    """Add the command that asks about the register."""
+    governed = command(
+        "register",
+        "ask what a good KPI must answer, show a card, compare two days, or measure under all definitions",
+        "  ccanalysis register lint\n  ccanalysis register show service_level\n"
+        "  ccanalysis register diff --from 2026-06-30 --to 2026-07-31\n  ccanalysis register diff ../before/kpis.yml\n"
+        "  ccanalysis register variants service_level --level team",
+    )
+    governed.add_argument("action", choices=("lint", "show", "diff", "variants"), metavar="ACTION", help=_ACTIONS)
+    governed.add_argument("name", nargs="?", default="", metavar="NAME", help="a KPI, or for diff an earlier register")
+    governed.add_argument("--on", type=_day, metavar="DAY", help="the day to look at, as 2026-11-30 (default: today)")
+    governed.add_argument("--from", dest="since", type=_day, metavar="DAY", help="diff: the earlier day")
+    governed.add_argument("--to", dest="until", type=_day, metavar="DAY", help="diff: the later day (default: today)")
+    governed.add_argument("--strict", action="store_true", help="lint: exit 1 where a question is open")
+    period(governed)
+    governed.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how rows are written")
+    governed.add_argument("--level", metavar="LEVEL", help="variants: only this level")
+    governed.add_argument("--unit", metavar="UNIT", help="variants: only this unit")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ccanalysis",
@@ -114,23 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     period(found)
     rows(found)
 
-    governed = command(
-        "register",
-        "ask what a good KPI must answer, show a card, compare two days, or measure under all definitions",
-        "  ccanalysis register lint\n  ccanalysis register show service_level\n"
-        "  ccanalysis register diff --from 2026-06-30 --to 2026-07-31\n  ccanalysis register diff ../before/kpis.yml\n"
-        "  ccanalysis register variants service_level --level team",
-    )
-    governed.add_argument("action", choices=("lint", "show", "diff", "variants"), metavar="ACTION", help=_ACTIONS)
-    governed.add_argument("name", nargs="?", default="", metavar="NAME", help="a KPI, or for diff an earlier register")
-    governed.add_argument("--on", type=_day, metavar="DAY", help="the day to look at, as 2026-11-30 (default: today)")
-    governed.add_argument("--from", dest="since", type=_day, metavar="DAY", help="diff: the earlier day")
-    governed.add_argument("--to", dest="until", type=_day, metavar="DAY", help="diff: the later day (default: today)")
-    governed.add_argument("--strict", action="store_true", help="lint: exit 1 where a question is open")
-    period(governed)
-    governed.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how rows are written")
-    governed.add_argument("--level", metavar="LEVEL", help="variants: only this level")
-    governed.add_argument("--unit", metavar="UNIT", help="variants: only this unit")
+    _add_register(command, period)
 
     report = command(
         "report",

@@ -53,6 +53,7 @@ class Column:
         high: The greatest possible value.
         personal: Whether it identifies or describes a person; such values never reach a log or an error.
         derived: Whether staging fills it, not the export.
+        free: Whether people write it freely, so that card data may stand in it however they are broken up.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Column:
     high: float | None = None
     personal: bool = False
     derived: bool = False
+    free: bool = False
 
     @property
     def sql_type(self) -> str:
@@ -317,7 +319,7 @@ SURVEYS = _table(
     _number("nps", "likelihood to recommend, 0 to 10", low=0, high=10),
     _number("effort", "effort, 1 low to 5 high", low=1, high=5),
     _flag("resolved_first_time", "the customer's own answer"),
-    _text("comment", "the customer's words; off in reports unless asked for", personal=True),
+    _text("comment", "the customer's words; off in reports unless asked for", personal=True, free=True),
     key=("survey_id",),
     instant="invited_at",
 )
@@ -334,7 +336,7 @@ COMPLAINTS = _table(
     _text("channel", "medium", values=CHANNELS),
     *_PERSON,
     _text("category", "what it is about"),
-    _text("root_cause", "root cause, once known"),
+    _text("root_cause", "root cause, once known", free=True),
     _text("outcome", "outcome, once closed", values=("upheld", "part_upheld", "rejected", "withdrawn")),
     _number("redress", "money paid, in the centre's currency", low=0),
     _flag("high_risk", "whether it is high-risk or high-profile"),
@@ -352,7 +354,7 @@ BREACHES = _table(
     _instant("closed_at", "when it was closed"),
     *_PERSON,
     _text("severity", "how grave", values=SEVERITIES),
-    _text("action", "what was done"),
+    _text("action", "what was done", free=True),
     key=("breach_id",),
     instant="found_at",
 )
@@ -430,8 +432,8 @@ ACTIVITIES = _table(
     _text("activity_id", "activity", required=True),
     _text("agent_id", "agent", required=True, personal=True),
     _text("kind", "kind", required=True, values=ACTIVITY_KINDS),
-    _text("topic", "what it was about"),
-    _text("need", "the development need it answers"),
+    _text("topic", "what it was about", free=True),
+    _text("need", "the development need it answers", free=True),
     _date("done_on", "local day", required=True),
     _seconds("duration_s", "time it took"),
     _text("given_by", "who gave it", personal=True),
@@ -475,7 +477,7 @@ CALENDAR = _table(
     _text("channel", "medium", values=CHANNELS),
     _text("opens", "local time as 08:00; empty means closed"),
     _text("closes", "local time as 20:00"),
-    _text("note", "why"),
+    _text("note", "why", free=True),
     key=("on_date", "channel"),
     day="on_date",
 )
@@ -486,7 +488,7 @@ ACTIONS = _table(
     _text("action_id", "action", required=True),
     _date("decided_on", "local day it was decided", required=True),
     _date("starts_on", "local day it takes effect"),
-    _text("what", "what is done", required=True),
+    _text("what", "what is done", required=True, free=True),
     _text("owner", "who does it", personal=True),
     _text("kpi", "KPI it is meant to move"),
     _text("level", "level of the unit"),

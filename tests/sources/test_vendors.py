@@ -927,7 +927,7 @@ def test_card_numbers_of_vendors_texts_are_masked_and_counted(desk):
     [(contact, reason)] = rows(staged.tables["contacts"], "contact_id", "reason")
     assert contact == "4111111111111111"
     assert CARD not in reason and reason.startswith("paid with ")
-    assert "data/export.txt: card numbers were masked 1 times; take them out at the source" in staged.notes
+    assert "data/export.txt: card numbers were masked once; take them out at the source" in staged.notes
 
 
 def test_card_numbers_of_a_vendors_table_are_masked_where_people_write(desk):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -238,20 +238,3 @@ def _codes(text: str, cards: list[tuple[int, int]]) -> list[tuple[int, int]]:
         if not any(begin < other_end and other_begin < trimmed for other_begin, other_end in [*cards, *kept]):
             kept.append((begin, trimmed))
     return kept
-
-
-def mask_all(texts: Iterable[str | None]) -> tuple[list[str | None], int, int]:
-    """Mask many texts; None stays.
-
-    Returns:
-        The texts, how many card numbers and how many security codes were replaced.
-    """
-    masked, cards, codes = [], 0, 0
-    for text in texts:
-        if text is None:
-            masked.append(None)
-            continue
-        one = mask(text)
-        cards, codes = cards + one.cards, codes + one.codes
-        masked.append(one.text)
-    return masked, cards, codes

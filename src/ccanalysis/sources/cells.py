@@ -159,8 +159,7 @@ class _Builder:
             listed = f"CASE WHEN coalesce({every}) IS NOT NULL THEN list_filter([{every}], lambda f: f IS NOT NULL) END"
         zoneless = " OR ".join(f"{local} IS NOT NULL" for local in self.locals) or "false"
         columns = [
-            f"{quoted(c.name) if c.name in mapped else 'NULL'}::{c.sql_type} AS {quoted(c.name)}"
-            for c in names.values()
+            f"{_kept(c) if c.name in mapped else 'NULL'}::{c.sql_type} AS {quoted(c.name)}" for c in names.values()
         ]
         used = sorted(set(self.positions.values()))
         cleaned = [f"{self._clean(position)} AS c{position}" for position in used]
@@ -554,6 +553,14 @@ def _aliased(expressions: Mapping[str, str], alias: Callable[[str], str]) -> lis
 
 def _t(name: str) -> str:
     return quoted(f"{name}~")
+
+
+def _kept(column: Column) -> str:
+    """Write what is kept of a value; of free text, what is left when card data are masked."""
+    name = quoted(column.name)
+    if not column.free:
+        return name
+    return f"CASE WHEN length({name}) > 2 THEN mask_card_data({name}) ELSE {name} END"
 
 
 def _v(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ccanalysis.engine import literal, quoted
 from ccanalysis.errors import ContractError, NoInputError, place
 from ccanalysis.sources import csv_files, parquet_files, vendor_files, workbooks
+from ccanalysis.sources.card_numbers import mask
 from ccanalysis.sources.cells import Casting, casting, wanted_columns
 from ccanalysis.sources.clock_changes import add_day_tables
 from ccanalysis.sources.csv_files import Records
@@ -64,7 +65,8 @@ class Stage:
     zones: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make the quarantine."""
+        """Make the quarantine, and let the engine mask card data in free text."""
+        self.connection.create_function("mask_card_data", lambda text: mask(text).text, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
         self.sql("CREATE TABLE quarantine (" + ", ".join(f"{quoted(n)} {kind}" for n, kind in QUARANTINE.items()) + ")")
 
     def sql(self, query: str, parameters: Sequence[object] = ()) -> list[tuple]:
@@ -157,10 +159,9 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
     source = export.source
     work = stage.folder / f"work-{export.number}.csv"
     schema = None
+    door = Door(identifying(source, export.table), delimiter=source.delimiter, quote=source.quote)
     if source.format == "csv":
-        door = Door(identifying(source, export.table), delimiter=source.delimiter, quote=source.quote)
         records = csv_files.number_records(source, export.path, work, number=export.number, door=door, careful=careful)
-        _note_masked(stage, export, door)
         if records.sha256 != export.sha256:
             raise _changed(export)
     else:
@@ -169,11 +170,12 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
         if sha256_of(copy) != export.sha256:
             raise _changed(export)
         if source.format == "excel":
-            records = workbooks.number_rows(source, copy, export.path, work, number=export.number)
+            records = workbooks.number_rows(source, copy, export.path, work, number=export.number, door=door)
             copy.unlink()
         else:
             work = copy
             records, schema = parquet_files.columns_of(copy, export.path)
+    _note_masked(stage, export, door)
     positions, notes = match_header(source, records.header, export.path, records.header_row or 1)
     for note in notes:
         stage.note(note)
@@ -184,11 +186,11 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
 
 def _note_masked(stage: Stage, export: Export, door: Door) -> None:
     if door.cards:
-        stage.note(f"{export.name}: card numbers were masked {door.cards:,} times; take them out at the source")
+        often = "once" if door.cards == 1 else f"{door.cards:,} times"
+        stage.note(f"{export.name}: card numbers were masked {often}; take them out at the source")
     if door.codes:
-        stage.note(
-            f"{export.name}: security codes of cards were masked {door.codes:,} times; they may not be kept at all"
-        )
+        often = "once" if door.codes == 1 else f"{door.codes:,} times"
+        stage.note(f"{export.name}: security codes of cards were masked {often}; they may not be kept at all")
 
 
 def _changed(export: Export) -> ContractError:

@@ -18,6 +18,7 @@ import pandas as pd
 from ccanalysis import contracts, vendors
 from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, NoInputError, SettingsError, place
 from ccanalysis.sources import stage, workbooks
+from ccanalysis.sources.door import Door
 from ccanalysis.sources.vendor_files import is_document
 from ccanalysis.vendors import Head, VendorFormat
 from ccanalysis.workspace import ENDINGS, SETTINGS_FILE, Centre, FieldMapping, Source, Workspace, sources_in
@@ -375,8 +376,8 @@ def _columns(copy: Path, kind: str, head: Head) -> tuple[list[str], dict[str, li
         return list(frame.columns), {name: frame[name].dropna().astype(str).tolist() for name in frame}, []
     if kind == "excel":
         source = Source(name="trial", table="contacts", files=copy.name, format="excel")
-        work = copy.with_suffix(".rows.csv")
-        names = workbooks.number_rows(source, copy, copy, work, number=0).header
+        work, door = copy.with_suffix(".rows.csv"), Door(set(), delimiter=",", quote='"')
+        names = workbooks.number_rows(source, copy, copy, work, number=0, door=door).header
         with work.open(encoding="utf-8", newline="") as file:
             rows = [row[2:] for _, row in zip(range(SAMPLE_ROWS), csv.reader(file), strict=False)]
         return names, _by_name(names, rows), []

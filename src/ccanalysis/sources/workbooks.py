@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ccanalysis.errors import ContractError, NoInputError, place
 from ccanalysis.sources.csv_files import Records
+from ccanalysis.sources.door import Door
 from ccanalysis.workspace import Source
 
 MAX_CELLS = 2_000_000
@@ -17,7 +18,7 @@ MEMORY = 2 << 30  # bytes of address space; two million cells of text need about
 SECONDS = 60
 
 
-def number_rows(source: Source, path: Path, shown: Path, work: Path, *, number: int) -> Records:
+def number_rows(source: Source, path: Path, shown: Path, work: Path, *, number: int, door: Door) -> Records:
     """Write the rows of a worksheet to a numbered file, one record per line.
 
     Args:
@@ -26,6 +27,7 @@ def number_rows(source: Source, path: Path, shown: Path, work: Path, *, number: 
         shown: The path that errors name.
         work: The file to write.
         number: The number of the file, which begins every line.
+        door: Masks card data before a row is written; its counts are added to.
 
     Raises:
         ContractError: The workbook cannot be read, or not within bounds.
@@ -46,6 +48,7 @@ def number_rows(source: Source, path: Path, shown: Path, work: Path, *, number: 
                 "max_unpacked": MAX_UNPACKED,
                 "memory": MEMORY,
                 "seconds": SECONDS,
+                "kept": sorted(door.kept),
             }
         ),
         encoding="utf-8",
@@ -76,6 +79,8 @@ def number_rows(source: Source, path: Path, shown: Path, work: Path, *, number: 
             remedy="Delete cells far away from the table, or export it as CSV or Parquet",
             place=place(shown),
         )
+    door.cards += content.pop("cards")
+    door.codes += content.pop("codes")
     records = Records(**content)
     records.faults = [(row, rule) for row, rule in records.faults]
     if not records.header:
