@@ -240,14 +240,10 @@ def _shrunken(part: pd.DataFrame, kpi: Kpi, usable: np.ndarray) -> tuple[np.ndar
             peers = shrinkage.beta_binomial(
                 part["numerator"].to_numpy()[usable], part["denominator"].to_numpy()[usable]
             )
-            # the peers' own mean is estimated too; normal_normal allows for it already
-            about = 1 / np.sqrt((1 / (error[usable] ** 2 + peers.prior["sd"] ** 2)).sum())
         else:
-            peers, about = shrinkage.normal_normal(value[usable], error[usable]), 0.0
+            peers = shrinkage.normal_normal(value[usable], error[usable])
         shrunk[usable], reliability[usable] = peers.value, peers.reliability
-        drift = _Z80 * (1 - peers.reliability) * about
-        low[usable] = peers.value - np.hypot(peers.value - peers.low_80, drift)
-        high[usable] = peers.value + np.hypot(peers.high_80 - peers.value, drift)
+        low[usable], high[usable] = peers.low_80, peers.high_80
     if kpi.better == "up":
         return shrunk, high, reliability
     if kpi.better == "down":

@@ -434,7 +434,7 @@ def test_ties_are_in_the_order_of_their_names_and_other_comes_last():
     [
         pytest.param(
             lambda: shrinkage.beta_binomial([0], [0]),
-            "no unit has a trial, so there is nothing to shrink towards",
+            "no unit has a trial and known successes, so there is nothing to shrink towards",
             id="no_trial",
         ),
         pytest.param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ccanalysis.errors import StatisticsError
-from ccanalysis.statistics.intervals import Interval, poisson_exact, rate_ratio
+from ccanalysis.statistics.intervals import EQUAL, Interval, poisson_exact, rate_ratio, squares_about_mean
 
 
 def _adjust(p: ArrayLike, factor: Any) -> NDArray:
@@ -202,7 +203,7 @@ def mean_vs_target_from_sums(
 
     Returns:
         The chance of a mean so far on the wrong side if the true mean is on target. Values that do
-        not vary give 0 or 1.
+        not vary give 0 or 1, and a half where they are the target, up to the last digits of floats.
 
     Raises:
         StatisticsError: `miss` is neither "below" nor "above".
@@ -221,10 +222,11 @@ def mean_vs_target_from_sums(
     )
     size = np.where(count > 1, count, np.nan)
     mean = sums / size
-    variance = np.maximum(squares - sums * mean, 0.0) / (size - 1)
+    variance = squares_about_mean(sums, squares, size) / (size - 1)
     sign = 1 if miss == "below" else -1
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = sign * (mean - wanted)
+        distance = np.where(np.abs(distance) <= EQUAL * np.maximum(np.abs(mean), np.abs(wanted)), 0.0, distance)
         t = np.where(distance == 0, 0.0, distance / np.sqrt(variance / size))
     t = np.where(np.isnan(mean), np.nan, t)
     return stats.t.cdf(t, size - 1)[()]
@@ -302,18 +304,31 @@ _LIKELIHOOD_TOLERANCE = 1 + 1e-7
 def _poisson_p(count: int, expected: float) -> float:
     if expected == 0:
         return 1.0 if count == 0 else 0.0
-    limit = stats.poisson.pmf(count, expected) * _LIKELIHOOD_TOLERANCE
+    # on the log scale, for the chances of what was seen and of the far tail may be below the smallest float
+    limit = stats.poisson.logpmf(count, expected) + np.log(_LIKELIHOOD_TOLERANCE)
+
+    def no_more_likely(other: int) -> bool:
+        return bool(stats.poisson.logpmf(other, expected) <= limit)
+
     if count <= expected:
-        # the far tail starts at the first count above the mean that is no more likely
-        step = max(count, int(np.ceil(expected)))
-        high = step + int(20 * np.sqrt(expected) + 20)
-        others = np.arange(step, high + 1)
-        far = others[(stats.poisson.pmf(others, expected) <= limit) & (others > count)]
-        return float(min(1.0, stats.poisson.cdf(count, expected) + (stats.poisson.sf(far[0] - 1, expected))))
-    others = np.arange(0, int(np.floor(expected)) + 1)
-    far = others[stats.poisson.pmf(others, expected) <= limit]
-    low = stats.poisson.cdf(far[-1], expected) if far.size else 0.0
-    return float(min(1.0, low + stats.poisson.sf(count - 1, expected)))
+        # from the mean on, counts are ever less likely: the far tail starts at the first no more likely one
+        first = max(count + 1, int(np.ceil(expected)))
+        last = first + 1
+        while not no_more_likely(last):
+            last *= 2
+        start = _first_where(no_more_likely, first, last)
+        return float(min(1.0, stats.poisson.cdf(count, expected) + stats.poisson.sf(start - 1, expected)))
+    # up to the mean, counts are ever more likely: the far tail ends before the first that is more so
+    end = _first_where(lambda other: not no_more_likely(other), 0, int(np.floor(expected)) + 1)
+    return float(min(1.0, stats.poisson.cdf(end - 1, expected) + stats.poisson.sf(count - 1, expected)))
+
+
+def _first_where(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Find the first whole number from `low` that a rising condition holds for; it holds at `high` at the latest."""
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
 
 
 def rate_ratio_test(count_1: int, exposure_1: float, count_2: int, exposure_2: float, *, level: float = 0.95) -> Tested:
@@ -348,7 +363,7 @@ def heterogeneity(successes: ArrayLike, n: ArrayLike) -> Tested:
     """Chi-square test that the shares of several groups are the same.
 
     Args:
-        successes: Number of successes per group.
+        successes: Number of successes per group; groups with NaN are left out.
         n: Number of trials per group; groups with none are left out.
 
     Returns:
@@ -364,7 +379,8 @@ def heterogeneity(successes: ArrayLike, n: ArrayLike) -> Tested:
         Fleiss, Statistical Methods for Rates and Proportions (1981), p. 139.
     """
     x, trials = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
-    x, trials = x[trials > 0], trials[trials > 0]
+    used = (trials > 0) & ~np.isnan(x)
+    x, trials = x[used], trials[used]
     nothing = Interval(float("nan"), float("nan"))
     if x.size < 2:
         return Tested(float("nan"), float("nan"), float("nan"), float("nan"), nothing)

@@ -204,6 +204,10 @@ def rate_limits(
     )
 
 
+def _ratio(above: float, below: float) -> float:
+    return float(above / below) if below > 0 else float("nan")
+
+
 def _interval_flags(ends: dict[str, Interval], centre: float) -> NDArray:
     """Flag units whose own interval misses the centre."""
     with np.errstate(invalid="ignore"):
@@ -223,9 +227,9 @@ def proportion_flags(successes: ArrayLike, n: ArrayLike, *, centre: float | None
     """Flag units whose Wilson interval misses the peers' share; no allowance for spread between units.
 
     Args:
-        successes: Successes of each unit.
+        successes: Successes of each unit; NaN is never flagged.
         n: Trials of each.
-        centre: The peers' share; by default all successes over all trials.
+        centre: The peers' share; by default all successes over all trials of the units that have both.
 
     Returns:
         "low_998", "low_95", "", "high_95" or "high_998" per unit.
@@ -238,7 +242,8 @@ def proportion_flags(successes: ArrayLike, n: ArrayLike, *, centre: float | None
         Public Health England, Technical Guide: Funnel plots.
     """
     x, trials = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
-    pooled = float(x.sum() / trials.sum()) if centre is None else centre
+    known = ~np.isnan(x) & ~np.isnan(trials)
+    pooled = _ratio(x[known].sum(), trials[known].sum()) if centre is None else centre
     return _interval_flags({name: wilson(x, trials, level=level) for name, level in LEVELS.items()}, pooled)
 
 
@@ -261,7 +266,8 @@ def rate_flags(count: ArrayLike, exposure: ArrayLike, *, centre: float | None = 
         Public Health England, Technical Guide: Funnel plots: Byar's interval, exact below ten events.
     """
     x, time = np.asarray(count, dtype=float), np.asarray(exposure, dtype=float)
-    pooled = float(np.nansum(x) / np.nansum(np.where(np.isnan(x), np.nan, time))) if centre is None else centre
+    known = ~np.isnan(x) & ~np.isnan(time)
+    pooled = _ratio(x[known].sum(), time[known].sum()) if centre is None else centre
     return _interval_flags({name: byar(x, time, level=level) for name, level in LEVELS.items()}, pooled)
 
 
@@ -281,17 +287,17 @@ def proportion_funnel(
     """Draw a funnel of proportions.
 
     Args:
-        successes: Successes of each unit.
+        successes: Successes of each unit; NaN has limits by its trials, and no flag.
         n: Trials of each; units without any have no limits and no flag.
-        centre: The peers' share; by default all successes over all trials.
+        centre: The peers' share; by default all successes over all trials of the units that have both.
         trim: Share of units at each end that may not decide the spread.
-        adjust: Widen the limits by the spread between units where there is any.
+        adjust: Widen the limits by the spread between units where phi is above 1.
 
     Returns:
         The funnel, in shares. Without spread the limits are `proportion_limits`.
 
     Raises:
-        StatisticsError: No unit has a trial, or successes are below 0 or above `n`.
+        StatisticsError: No unit has a trial and known successes, or successes are below 0 or above `n`.
 
     Examples:
         >>> funnel = proportion_funnel([80, 82, 78, 81, 79, 60], [100] * 6, trim=0.2)
@@ -306,14 +312,15 @@ def proportion_funnel(
     if wrong:
         raise StatisticsError(f"{wrong} units have fewer than 0 or more than n successes", remedy="Check both sides.")
     x, trials = np.where(trials > 0, x, np.nan), np.where(trials > 0, trials, np.nan)
-    if np.isnan(trials).all():
-        raise StatisticsError("no unit has a trial, so there is nothing to compare with")
-    pooled = float(np.nansum(x) / np.nansum(trials)) if centre is None else centre
+    known = ~np.isnan(x)
+    if not known.any():
+        raise StatisticsError("no unit has a trial and known successes, so there is nothing to compare with")
+    pooled = float(x[known].sum() / trials[known].sum()) if centre is None else centre
     target = float(np.arcsin(np.sqrt(pooled)))
     s = 1 / (2 * np.sqrt(trials))
     z = (np.arcsin(np.sqrt(x / trials)) - target) / s
     spread = dispersion(z, s, trim=trim)
-    adjusted = adjust and spread.tau2 > 0
+    adjusted = adjust and spread.phi > 1 and spread.tau2 > 0
     if adjusted:
         reach = np.sqrt(s**2 + spread.tau2)
         limits = {name: Interval(*_limits_on(target, reach, "arcsine", level=level)) for name, level in LEVELS.items()}
@@ -338,7 +345,7 @@ def ratio_funnel(
         method: "root" works with units that had no event; "log" leaves them out of the spread and cuts
             extreme units off instead of pulling them in, as NHS Digital does.
         trim: Share of units at each end that may not decide the spread.
-        adjust: Widen the limits by the spread between units where there is any.
+        adjust: Widen the limits by the spread between units where phi is above 1.
 
     Returns:
         The funnel, as ratios about 1. Without spread the limits are exact Poisson limits.
@@ -362,7 +369,7 @@ def ratio_funnel(
         z = np.sqrt(e) * np.log(ratio) if method == "log" else 2 * np.sqrt(e) * (np.sqrt(ratio) - 1)
     s = 1 / np.sqrt(e) if method == "log" else 1 / (2 * np.sqrt(e))
     spread = dispersion(z, s, trim=trim, outliers="truncate" if method == "log" else "winsorise")
-    adjusted = adjust and spread.tau2 > 0
+    adjusted = adjust and spread.phi > 1 and spread.tau2 > 0
     limits = {}
     for name, level in LEVELS.items():
         tail = (1 - level) / 2
@@ -380,16 +387,17 @@ def count_ratio_funnel(
     """Draw a funnel of ratios of two counts, such as transfers per complaint.
 
     Args:
-        numerator: Count of each unit, at least 0.
+        numerator: Count of each unit, at least 0; NaN has limits by its denominator, and no flag.
         denominator: Count of each unit, above 0.
         trim: Share of units at each end that may not decide the spread.
-        adjust: Widen the limits by the spread between units where there is any.
+        adjust: Widen the limits by the spread between units where phi is above 1.
 
     Returns:
-        The funnel, as ratios about the pooled ratio, on the log scale with half a count added.
+        The funnel, as ratios about the pooled ratio, on the log scale with half a count added. Where no unit
+        has anything above the line the centre and the limits are 0, nothing is flagged and z is NaN.
 
     Raises:
-        StatisticsError: Negative counts or empty denominators.
+        StatisticsError: Negative counts, empty denominators, or no unit with both.
 
     Examples:
         >>> count_ratio_funnel([40, 38, 90, 41], [10, 10, 10, 10], trim=0.0).adjusted
@@ -401,13 +409,16 @@ def count_ratio_funnel(
     o, e = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     if (o < 0).any() or (e <= 0).any():
         raise StatisticsError("numerators are negative, or denominators are not above 0")
-    centre = float(o.sum() / e.sum())
-    target = float(np.log(centre))
+    known = ~np.isnan(o) & ~np.isnan(e)
+    if not known.any():
+        raise StatisticsError("no unit has both counts, so there is nothing to compare with")
+    centre = float(o[known].sum() / e[known].sum())
+    target = float(np.log(centre)) if centre > 0 else -np.inf
     own = np.sqrt(o / (o + 0.5) ** 2 + e / (e + 0.5) ** 2)
-    z = (np.log((o + 0.5) / (e + 0.5)) - target) / own
+    z = (np.log((o + 0.5) / (e + 0.5)) - target) / own if centre > 0 else np.full(o.shape, np.nan)
     s = 1 / (2 * np.sqrt(e))
     spread = dispersion(z, own, trim=trim)
-    adjusted = adjust and spread.tau2 > 0
+    adjusted = adjust and spread.phi > 1 and spread.tau2 > 0
     reach = np.sqrt(s**2 + (spread.tau2 if adjusted else 0.0))
     limits = {name: Interval(*_limits_on(target, reach, "log", level=level)) for name, level in LEVELS.items()}
     return _funnel(o / e, centre, limits, z, spread, adjusted=adjusted, index=_index(numerator))
@@ -421,7 +432,7 @@ def mean_funnel(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, *, trim: float = 0
         sd: Standard deviation of the cases of each.
         n: Cases of each; fewer than 2 have no limits and no flag.
         trim: Share of units at each end that may not decide the spread.
-        adjust: Widen the limits by the spread between units where there is any.
+        adjust: Widen the limits by the spread between units where phi is above 1.
 
     Returns:
         The funnel, in the unit of `mean`, about the mean of all cases.
@@ -449,7 +460,7 @@ def mean_funnel(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, *, trim: float = 0
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (figures - centre) / s
     spread = dispersion(z, s, trim=trim) if pooled > 0 else Dispersion(float("nan"), 0.0)
-    adjusted = adjust and spread.tau2 > 0
+    adjusted = adjust and spread.phi > 1 and spread.tau2 > 0
     reach = np.sqrt(s**2 + (spread.tau2 if adjusted else 0.0))
     limits = {
         name: Interval(centre - _z_of(level) * reach, centre + _z_of(level) * reach) for name, level in LEVELS.items()

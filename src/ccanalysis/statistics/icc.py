@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from ccanalysis.errors import StatisticsError
-from ccanalysis.statistics.intervals import Interval
+from ccanalysis.errors import StatisticsError, nearest
+from ccanalysis.statistics.intervals import EQUAL, Interval
 
 
 class IntraclassCorrelation(NamedTuple):
@@ -41,10 +41,13 @@ def icc(
         level: Confidence level, a share.
 
     Returns:
-        The coefficient; NaN where no score varies.
+        The coefficient, at least -1 / (raters - 1) for a single rater. NaN where no score varies, and for
+        "consistency" where only the raters differ; 0 without an interval for "agreement" there. The
+        reliability of a mean is minus infinity where the units' means do not differ but the scores do.
 
     Raises:
-        StatisticsError: Fewer than two raters or two complete units.
+        StatisticsError: Scores that are no table, an unknown model or kind, or fewer than two raters or
+            two complete units.
 
     Examples:
         >>> scores = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
@@ -54,20 +57,31 @@ def icc(
     Source:
         McGraw & Wong (1996), Psychological Methods 1: 30-46. The example is Shrout & Fleiss (1979).
     """
+    _check(model=model, kind=kind)
     table = np.asarray(scores, dtype=float)
+    if table.ndim != 2:
+        raise StatisticsError(f"scores have {table.ndim} dimensions, expected units in rows and raters in columns")
     table = table[np.isfinite(table).all(axis=1)]
     n, k = table.shape
     if n < 2 or k < 2:
         raise StatisticsError(f"{n} complete units and {k} raters, expected at least 2 of each")
     grand = table.mean()
-    between = k * ((table.mean(axis=1) - grand) ** 2).sum() / (n - 1)
-    raters = n * ((table.mean(axis=0) - grand) ** 2).sum() / (k - 1)
-    total = ((table - grand) ** 2).sum()
-    within = (total - between * (n - 1)) / (n * (k - 1))
-    error = max(0.0, (total - between * (n - 1) - raters * (k - 1)) / ((n - 1) * (k - 1)))
+    of_units, of_raters = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
+    parts = (
+        np.broadcast_to(of_units - grand, table.shape),
+        np.broadcast_to(of_raters - grand, table.shape),
+        table - of_units,
+        table - of_units - of_raters + grand,
+        table - grand,
+    )
+    # squares no larger than the last digits of floats make are none
+    none = (EQUAL * np.abs(table).max()) ** 2 * n * k
+    squares = [float((part**2).sum()) for part in parts]
+    about_units, about_raters, inside, rest, total = (0.0 if found <= none else found for found in squares)
+    between, raters = about_units / (n - 1), about_raters / (k - 1)
+    within, error = inside / (n * (k - 1)), rest / ((n - 1) * (k - 1))
     if total == 0:
-        nothing = Interval(float("nan"), float("nan"))
-        return IntraclassCorrelation(float("nan"), nothing, float("nan"), (float("nan"),) * 2, float("nan"))
+        return _UNKNOWN
     if model == "oneway":
         return _f_based(between, within, n - 1, n * (k - 1), k, average=average, level=level)
     if kind == "consistency":
@@ -75,8 +89,25 @@ def icc(
     return _absolute(between, raters, error, n, k, average=average, level=level)
 
 
+_NAN = float("nan")
+_UNKNOWN = IntraclassCorrelation(_NAN, Interval(_NAN, _NAN), _NAN, (_NAN, _NAN), _NAN)
+
+
+def _check(*, model: str, kind: str) -> None:
+    for name, given, known in (
+        ("model", model, ("oneway", "twoway")),
+        ("kind", kind, ("agreement", "consistency")),
+    ):
+        if given not in known:
+            raise StatisticsError(
+                f"{name} is {given!r}, expected {known[0]!r} or {known[1]!r}", remedy=nearest(str(given), known)
+            )
+
+
 def _divided(above: float, below: float) -> float:
-    return above / below if below > 0 else float("inf")
+    if below > 0:
+        return above / below
+    return float("inf") if above > 0 else _NAN
 
 
 def _f_based(
@@ -84,10 +115,14 @@ def _f_based(
 ) -> IntraclassCorrelation:
     """One-way, and two-way for consistency: a function of one F ratio."""
     f = _divided(between, error)
+    if np.isnan(f):
+        return _UNKNOWN
 
     def of(ratio: float) -> float:
         if np.isinf(ratio):
             return 1.0
+        if average and ratio == 0:
+            return -np.inf
         return 1 - 1 / ratio if average else (ratio - 1) / (ratio + k - 1)
 
     low = f / stats.f.ppf((1 + level) / 2, df1, df2)
@@ -102,7 +137,10 @@ def _absolute(
 ) -> IntraclassCorrelation:
     """Two-way for agreement: McGraw and Wong, table 7, with Satterthwaite's degrees of freedom."""
     single = (between - error) / (between + (k - 1) * error + k / n * (raters - error))
-    mean = (between - error) / (between + (raters - error) / n)
+    lowest = -1 / (k - 1)  # no lower correlation can hold between each two of k raters
+    single = max(single, lowest)
+    in_mean = between + (raters - error) / n
+    mean = (between - error) / in_mean if in_mean > 0 else -np.inf
 
     def satterthwaite(rho: float) -> float:
         a = k * rho / (n * (1 - rho))
@@ -113,8 +151,12 @@ def _absolute(
     f, df1 = _divided(between, error), n - 1
     if single >= 1:
         return IntraclassCorrelation(1.0, Interval(1.0, 1.0), f, (df1, float("inf")), 0.0)
+    if between == 0 and error == 0:  # the raters differ, each always by as much: the units do not
+        return IntraclassCorrelation(0.0, Interval(_NAN, _NAN), _NAN, (df1, _NAN), _NAN)
     estimate = mean if average else single
-    v = satterthwaite(estimate)
+    v = satterthwaite(estimate if np.isfinite(estimate) else single)
+    if average and not np.isfinite(estimate):
+        return IntraclassCorrelation(estimate, Interval(-np.inf, -np.inf), f, (df1, v), float(stats.f.sf(f, df1, v)))
     f_low, f_high = stats.f.ppf((1 + level) / 2, df1, v), stats.f.ppf((1 + level) / 2, v, df1)
     if average:
         low = n * (between - f_low * error) / (f_low * (raters - error) + n * between)
@@ -123,6 +165,7 @@ def _absolute(
         spread = k * raters + (k * n - k - n) * error
         low = n * (between - f_low * error) / (f_low * spread + n * between)
         high = n * (f_high * between - error) / (spread + n * f_high * between)
+        low, high = max(low, lowest), max(high, lowest)
     return IntraclassCorrelation(
         float(estimate), Interval(float(low), float(high)), float(f), (df1, float(v)), float(stats.f.sf(f, df1, v))
     )

@@ -18,6 +18,12 @@ from ccanalysis.errors import StatisticsError
 BYAR_FROM = 10
 
 
+#: What one addition may lose, a few times over; sums of n values lose about the root of n as much.
+_ROUNDING = 4 * np.finfo(float).eps
+#: Two figures closer than this share of the larger one are taken as equal.
+EQUAL = 1e-9
+
+
 class Interval(NamedTuple):
     """Lower and upper end of a confidence interval, in the unit of the estimate."""
 
@@ -63,7 +69,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95, populatio
         n: Number of trials; 0 gives NaN.
         level: Confidence level, a share.
         population: Size of the finite population that was sampled, for its own quality in that
-            period. Leave it out for the underlying rate of an agent or a process.
+            period. Leave it out, or infinite, for the underlying rate of an agent or a process.
 
     Returns:
         Ends of the interval, shares from 0 to 1.
@@ -88,7 +94,8 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95, populatio
         if (size < trials).any():
             raise StatisticsError(f"{int((size < trials).sum())} rows have a population smaller than the sample")
         with np.errstate(invalid="ignore", divide="ignore"):
-            effective = np.where(size > 1, trials * (size - 1) / (size - trials), np.inf)
+            finite = np.where(size > 1, trials * (size - 1) / (size - trials), np.inf)
+            effective = np.where(np.isinf(size), trials, finite)
     z = _z(level)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.where(trials > 0, x / trials, np.nan)
@@ -299,7 +306,10 @@ def mean_from_sums(total: ArrayLike, total_of_squares: ArrayLike, n: ArrayLike, 
         level: Confidence level, a share.
 
     Returns:
-        Ends of the interval, in the unit of the values; NaN with fewer than two values.
+        Ends of the interval, in the unit of the values; NaN with fewer than two values. Squares of values
+        that lie far from 0 and close together leave few digits to tell their spread by: of three values near
+        a million that differ by 0.1 the half-width is off by one part in a hundred. Take `mean_t`, or sums of
+        the distances from a round figure near them; a spread that rounding alone can make counts as none.
 
     Examples:
         >>> low, high = mean_from_sums(22, 126, 4)
@@ -312,8 +322,33 @@ def mean_from_sums(total: ArrayLike, total_of_squares: ArrayLike, n: ArrayLike, 
     sums, squares, count = _arrays(total, total_of_squares, n)
     _check_not_negative(n=count)
     mean = _divide(sums, count)
-    about_mean = np.maximum(squares - sums * np.where(count > 0, mean, 0.0), 0.0)  # cancellation may leave -1e-12
-    return _t_interval(mean, about_mean, count, level)
+    return _t_interval(mean, squares_about_mean(sums, squares, count), count, level)
+
+
+def squares_about_mean(total: ArrayLike, total_of_squares: ArrayLike, n: ArrayLike) -> NDArray:
+    """Give the sum of squares about the mean, from sums; 0 where it is no more than what rounding leaves.
+
+    Args:
+        total: Sum of the values.
+        total_of_squares: Sum of their squares.
+        n: How many there are; 0 gives 0.
+
+    Returns:
+        Sum of squares, in the squared unit of the values.
+
+    Examples:
+        >>> squares_about_mean(22, 126, 4).item(), squares_about_mean(3 * 0.29, 3 * 0.29**2, 3).item()
+        (5.0, 0.0)
+
+    Source:
+        Chan, Golub & LeVeque (1983), The American Statistician 37: 242-247, on what the difference of two
+        such sums loses.
+    """
+    sums, squares, count = _arrays(total, total_of_squares, n)
+    mean = np.divide(sums, count, out=np.zeros(sums.shape), where=count > 0)
+    found = squares - sums * mean
+    noise = _ROUNDING * squares * np.sqrt(np.maximum(count, 1))
+    return np.where(found <= noise, 0.0, found)
 
 
 def _divide(numerator: NDArray, denominator: NDArray) -> NDArray:
@@ -365,7 +400,7 @@ def log_mean(
     tail = _alpha(level) / 2
     mean = _divide(sums, count)
     degrees = np.where(count > 1, count - 1, np.nan)
-    variance = np.maximum(squares - sums * np.where(count > 0, mean, 0.0), 0.0) / degrees
+    variance = squares_about_mean(sums, squares, count) / degrees
     size = np.where(count > 0, count, np.nan)
     if method == "geometric":
         reach = stats.t.ppf(1 - tail, degrees) * np.sqrt(variance / size)

@@ -260,7 +260,7 @@ def mr_chart(values: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
         **how: See `How`.
 
     Returns:
-        One row per period; the first value is NaN and the lower limits are 0.
+        One row per period; the first value of each part is NaN and the lower limits are 0.
 
     Examples:
         >>> mr_chart([3, 5, 4, 6, 5])["upper"].iloc[0].round(4)
@@ -270,12 +270,15 @@ def mr_chart(values: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
         Montgomery, Statistical Quality Control (2013), 6.4.
     """
     series = _series(values)
+    check_periods(series.index)
+    moving_range = series.diff().abs()
+    moving_range.iloc[locate(series.index, how.get("rebase", ()), "rebase")] = np.nan
 
     def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
         mean = part["y"][base].mean()
         return mean, mean, (D4 - 1) / 3 * mean
 
-    chart = draw(series.diff().abs(), lines, {}, **how)
+    chart = draw(moving_range, lines, {}, **how)
     return chart.assign(lower=0.0, lower_near=0.0, upper_near=chart["upper"] * 2 / 3)
 
 

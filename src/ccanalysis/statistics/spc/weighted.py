@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ccanalysis.errors import StatisticsError
+from ccanalysis.statistics.spc.rules import RELATIVE_TOLERANCE
 
 #: Average moving range of a normal process, in standard deviations (d2 for n = 2).
 D2 = 1.128
@@ -18,6 +19,8 @@ def _standard(values: ArrayLike, centre: float | None, sd: float | None) -> tupl
         raise StatisticsError("there is no value to chart")
     mean = float(series.mean()) if centre is None else float(centre)
     spread = float(series.diff().abs().mean() / D2) if sd is None else float(sd)
+    if sd is None and spread <= RELATIVE_TOLERANCE * float(series.abs().max()):
+        spread = 0.0  # what varies in the last digits of floats does not vary
     if np.isnan(spread):
         raise StatisticsError("no two neighbouring values to estimate the standard deviation from", remedy="Pass sd.")
     return series, mean, spread
@@ -63,7 +66,7 @@ def ewma(
         last = last if np.isnan(value) else weight * value + (1 - weight) * last
         average[i] = last
     reach = sigmas * spread * np.sqrt(weight / (2 - weight) * (1 - (1 - weight) ** (2 * seen)))
-    tolerance = 1e-9 * max(abs(mean), float(np.nanmax(np.abs(series))))
+    tolerance = RELATIVE_TOLERANCE * max(abs(mean), float(np.nanmax(np.abs(series))))
     signal = (average > mean + reach + tolerance).astype(int) - (average < mean - reach - tolerance).astype(int)
     return pd.DataFrame(
         {
