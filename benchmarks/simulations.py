@@ -15,7 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ccanalysis.statistics import comparison, funnel, intervals, shrinkage, spc
+from ccanalysis.statistics import (
+    agreement,
+    change,
+    comparison,
+    funnel,
+    icc,
+    intervals,
+    resampling,
+    shrinkage,
+    spc,
+)
 
 SEED = 20260105
 
@@ -123,19 +133,148 @@ def coverage(random: np.random.Generator, repetitions: int) -> Iterator[Line]:
     ends = np.array([intervals.quantile_order(random.exponential(60, 50), 0.9) for _ in range(few)])
     p90 = intervals.Interval(ends[:, 0], np.where(np.isnan(ends[:, 1]), np.inf, ends[:, 1]))
     yield Line("order statistics, 90th percentile of 50", _covered(p90, -60 * np.log(0.1)), (93.0, 99.5))
+    checked = random.hypergeometric(160, 40, 50, repetitions)
+    sampled = intervals.wilson(checked, 50, population=200)
+    yield Line("Wilson with population, 50 of 200 of which 160 pass", _covered(sampled, 0.8), (92.0, 98.5))
+
+
+def resampled_coverage(random: np.random.Generator, repetitions: int) -> Iterator[Line]:
+    """How often 95 % bootstrap intervals hold the truth; with few cases or agents they are known to be short."""
+    few = max(repetitions // 20, 300)
+    for name, drawn, truth in (
+        ("40 normal values", random.normal(300, 60, (few, 40)), 300.0),
+        ("40 log-normal times", random.lognormal(5, 0.9, (few, 40)), np.exp(5 + 0.9**2 / 2)),
+    ):
+        ends = np.array([resampling.bootstrap(values, resamples=999) for values in drawn])
+        bound = (90.0, 98.0) if "normal values" in name else (84.0, 96.0)
+        yield Line(f"BCa bootstrap, mean of {name}", _covered(intervals.Interval(*ends.T), truth), bound)
+    for agents, bound in ((10, (84.0, 96.0)), (40, (90.0, 98.0))):
+        n = random.integers(20, 200, (few, agents))
+        x = random.binomial(n, random.beta(16, 4, (few, agents)))
+        ends = np.array([resampling.cluster_ratio(*pair, resamples=999) for pair in zip(x, n, strict=True)])
+        yield Line(f"cluster bootstrap, share of {agents} agents", _covered(intervals.Interval(*ends.T), 0.8), bound)
+        pooled = intervals.wilson(x.sum(axis=1), n.sum(axis=1))
+        yield Line(f"Wilson, share of {agents} agents who differ (not advised)", _covered(pooled, 0.8), None)
+
+
+def _two_raters(random: np.random.Generator, times: int, units: int) -> tuple[np.ndarray, dict[str, float]]:
+    """Draw ratings of two raters, each right 95 times in 100, of contacts of which 85 in 100 pass; and the truth."""
+    passes = random.random((times, units, 1)) < 0.85
+    ratings = passes ^ (random.random((times, units, 2)) < 0.05)
+    agree, share = 0.95**2 + 0.05**2, 0.85 * 0.95 + 0.15 * 0.05
+    by_chance = share**2 + (1 - share) ** 2
+    kappa = (agree - by_chance) / (1 - by_chance)
+    flat = 2 * share * (1 - share)
+    return ratings.astype(int), {"kappa": kappa, "ac1": (agree - flat) / (1 - flat), "flat": 2 * agree - 1}
+
+
+def agreement_coverage(random: np.random.Generator, repetitions: int) -> Iterator[Line]:
+    """How often 95 % intervals of agreement between two raters of 100 contacts, of which 85 pass, hold the truth."""
+    few = max(repetitions // 20, 200)
+    ratings, true = _two_raters(random, few, 100)
+    for name, function, key in (
+        ("Cohen's kappa", agreement.cohen_kappa, "kappa"),
+        ("Fleiss' kappa", agreement.fleiss_kappa, "kappa"),
+        ("Gwet's AC1", agreement.gwet_ac, "ac1"),
+        ("Brennan and Prediger", agreement.brennan_prediger, "flat"),
+    ):
+        ends = np.array([function(table, categories=[0, 1]).interval for table in ratings])
+        yield Line(f"{name}, 100 contacts", _covered(intervals.Interval(*ends.T), true[key]), (90.0, 98.5))
+    ends = np.array(
+        [agreement.krippendorff_alpha(table, resamples=199).interval for table in ratings[: max(few // 3, 150)]]
+    )
+    yield Line(
+        "Krippendorff's alpha, 100 contacts, bootstrap (short)",
+        _covered(intervals.Interval(*ends.T), true["kappa"]),
+        (86.0, 98.0),
+    )
+    units, raters, noise = 1.0, 0.3, 0.7
+    shape = (few, 30, 4)
+    scores = random.normal(0, units, (few, 30, 1)) + random.normal(0, noise, shape)
+    with_raters = scores + random.normal(0, raters, (few, 1, 4))
+    strict = units**2 / (units**2 + raters**2 + noise**2)
+    loose = units**2 / (units**2 + noise**2)
+    for name, drawn, how, truth in (
+        ("one-way", scores, {"model": "oneway"}, loose),
+        ("agreement", with_raters, {"kind": "agreement"}, strict),
+        ("consistency", with_raters, {"kind": "consistency"}, loose),
+    ):
+        ends = np.array([icc.icc(table, **how).interval for table in drawn])
+        yield Line(f"ICC, {name}, 30 x 4 scores", _covered(intervals.Interval(*ends.T), truth), (92.0, 98.0))
+
+
+def change_coverage(random: np.random.Generator, repetitions: int) -> Iterator[Line]:
+    """How often 95 % intervals of a change hold it."""
+    few = max(repetitions // 20, 300)
+    time, after = np.arange(48), np.arange(48) >= 24
+    noise = random.normal(size=(few, 48))
+    correlated = noise.copy()
+    for t in range(1, 48):
+        correlated[:, t] = 0.4 * correlated[:, t - 1] + np.sqrt(1 - 0.4**2) * noise[:, t]
+    for name, errors, lags, bound in (
+        ("white noise", noise, None, (92.0, 98.0)),
+        ("autocorrelation 0.4, lags=4 (short)", correlated, 4, (78.0, 94.0)),
+        ("autocorrelation 0.4, no lags (the fit warns)", correlated, None, None),
+    ):
+        ends = np.array(
+            [change.interrupted_time_series(0.1 * time + 2 * after + e, 24, lags=lags).effect[1] for e in errors]
+        )
+        yield Line(f"interrupted series, 24 + 24, {name}", _covered(intervals.Interval(*ends.T), 2.0), bound)
+    mean = np.exp(3 + 0.01 * time - 0.3 * after)
+    for name, counts in (
+        ("Poisson", random.poisson(mean, (few, 48))),
+        ("twice a Poisson's variance", random.negative_binomial(mean, 0.5, (few, 48))),
+    ):
+        ends = np.array([change.interrupted_time_series(y, 24, family="poisson").effect[1] for y in counts])
+        covered = _covered(intervals.Interval(*ends.T), np.exp(-0.3))
+        yield Line(f"interrupted counts, 24 + 24, {name}", covered, (90.0, 98.5))
+    treated, late = np.repeat([0, 0, 1, 1], 30), np.tile(np.repeat([0, 1], 30), 2)
+    scatter = np.where(treated == 1, 2.0, 1.0) * random.normal(size=(few, 120))
+    ends = np.array([change.difference_in_differences(3 * treated * late + e, treated, late).interval for e in scatter])
+    yield Line("difference in differences, 4 x 30, HC1", _covered(intervals.Interval(*ends.T), 3.0), (91.5, 97.5))
+    units, times = np.repeat(np.arange(20), 8), np.tile(np.arange(8), 20)
+    on = ((units < 10) & (times >= 4)).astype(float)
+    lasting = np.repeat(random.normal(size=(few, 20, 2)), 4, axis=2).reshape(few, 160)
+    outcome = 2 * on + lasting + random.normal(size=(few, 160))
+    ends = np.array([change.two_way_effects(y, units, times, on).interval for y in outcome[: max(few // 2, 200)]])
+    yield Line("two-way effects, 20 teams x 8 periods, CR1", _covered(intervals.Interval(*ends.T), 2.0), (90.0, 98.5))
+
+
+def _shares(n: np.ndarray, random: np.random.Generator, *, differ: bool) -> tuple[shrinkage.Shrunken, np.ndarray]:
+    true = random.beta(80, 20, n.size) if differ else np.full(n.size, 0.8)
+    return shrinkage.beta_binomial(random.binomial(n, true), n), true
+
+
+def _rates(n: np.ndarray, random: np.random.Generator, *, differ: bool) -> tuple[shrinkage.Shrunken, np.ndarray]:
+    true = random.gamma(16, 0.8 / 16, n.size) if differ else np.full(n.size, 0.8)
+    return shrinkage.gamma_poisson(random.poisson(true * n), n), true
+
+
+def _means(n: np.ndarray, random: np.random.Generator, *, differ: bool) -> tuple[shrinkage.Shrunken, np.ndarray]:
+    true = random.normal(300, 20, n.size) if differ else np.full(n.size, 300.0)
+    error = 100 / np.sqrt(n)
+    return shrinkage.normal_normal(random.normal(true, error), error), true
 
 
 def shrunken_coverage(random: np.random.Generator, repetitions: int) -> Iterator[Line]:
-    """How often the intervals of shrunken figures hold the agents' true figures."""
-    within_80, within_95 = [], []
-    for _ in range(max(repetitions // 500, 10)):
-        true = random.beta(80, 20, 200)
-        n = random.integers(5, 61, 200)
-        shrunken = shrinkage.beta_binomial(random.binomial(n, true), n)
-        within_80.append(_covered(intervals.Interval(shrunken.low_80, shrunken.high_80), true))
-        within_95.append(_covered(intervals.Interval(shrunken.low, shrunken.high), true))
-    yield Line("shrunken shares of 200 agents, 80 % interval", float(np.mean(within_80)), (76.0, 84.0))
-    yield Line("shrunken shares of 200 agents, 95 % interval", float(np.mean(within_95)), (92.0, 98.0))
+    """How often the intervals of shrunken figures hold the agents' true figures.
+
+    200 agents with 5 to 60 cases each. Agents who do not differ share one true figure, which all or none of a draw's
+    intervals hold, and the spread that is estimated although there is none makes them long.
+    """
+    few = max(repetitions // 50, 60)
+    for name, draw in (("shares", _shares), ("rates", _rates), ("means", _means)):
+        for which, differ in (("who differ", True), ("who do not differ", False)):
+            within: dict[int, list[float]] = {80: [], 95: []}
+            for _ in range(few):
+                drawn, true = draw(random.integers(5, 61, 200), random, differ=differ)
+                within[80].append(_covered(intervals.Interval(drawn.low_80, drawn.high_80), true))
+                within[95].append(_covered(intervals.Interval(drawn.low, drawn.high), true))
+            bounds = {80: (76.0, 84.0), 95: (92.0, 98.0)} if differ else {80: (76.0, 100.0), 95: (92.0, 100.0)}
+            for level, shares in within.items():
+                yield Line(
+                    f"shrunken {name} of 200 agents {which}, {level} % interval", float(np.mean(shares)), bounds[level]
+                )
 
 
 Order = Callable[[dict[str, np.ndarray]], np.ndarray]
@@ -212,7 +351,19 @@ def speed(random: np.random.Generator, repetitions: int) -> Iterator[Line]:
         yield Line(f"500 x 30 x 104 judged, {rule_set}", time.perf_counter() - start, (0.0, 10.0), "s")
 
 
-PARTS = (false_alarms, assurance_icon, equal_agents, coverage, shrunken_coverage, ranking, no_difference, speed)
+PARTS = (
+    false_alarms,
+    assurance_icon,
+    equal_agents,
+    coverage,
+    resampled_coverage,
+    agreement_coverage,
+    change_coverage,
+    shrunken_coverage,
+    ranking,
+    no_difference,
+    speed,
+)
 
 
 def main() -> int:

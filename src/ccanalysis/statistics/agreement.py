@@ -76,7 +76,7 @@ def _codes(ratings: Any, categories: Sequence[Any] | None) -> tuple[NDArray[np.i
     table = pd.DataFrame(ratings)
     values = table.to_numpy(dtype=object)
     missing = pd.isna(values)
-    known = sorted(set(values[~missing].tolist())) if categories is None else list(categories)
+    known = _sorted(values[~missing].tolist()) if categories is None else list(categories)
     place = {category: i for i, category in enumerate(known)}
     unknown = [value for value in values[~missing] if value not in place]
     if unknown:
@@ -84,6 +84,27 @@ def _codes(ratings: Any, categories: Sequence[Any] | None) -> tuple[NDArray[np.i
     codes = np.full(values.shape, -1, dtype=np.int64)
     codes[~missing] = [place[value] for value in values[~missing]]
     return codes, len(known)
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    try:
+        return sorted(set(values))
+    except TypeError:
+        kinds = ", ".join(sorted({type(value).__name__ for value in values}))
+        raise StatisticsError(
+            f"ratings of different types ({kinds}) have no order", remedy="Make them one type, or pass categories."
+        ) from None
+
+
+def _both(ratings: Any, categories: Sequence[Any] | None) -> tuple[NDArray[np.int64], int]:
+    """Number the categories of the units that both of two raters rated."""
+    codes, q = _codes(ratings, categories)
+    if codes.shape[1] != 2:
+        raise StatisticsError(f"{codes.shape[1]} raters, expected 2", remedy="Use fleiss_kappa or gwet_ac.")
+    codes = codes[(codes >= 0).all(axis=1)]
+    if not len(codes):
+        raise StatisticsError("no unit has two ratings, so there is no agreement to measure")
+    return codes, q
 
 
 def _counts(codes: NDArray[np.int64], n_categories: int) -> NDArray[np.float64]:
@@ -209,12 +230,7 @@ def cohen_kappa(
         Cohen (1960), Educational and Psychological Measurement 20: 37-46; (1968), Psychological Bulletin
         70: 213-220. Standard error: Gwet (2014), 5.2.
     """
-    codes, q = _codes(ratings, categories)
-    if codes.shape[1] != 2:
-        raise StatisticsError(f"{codes.shape[1]} raters, expected 2", remedy="Use fleiss_kappa or gwet_ac.")
-    codes = codes[(codes >= 0).all(axis=1)]
-    if not len(codes):
-        raise StatisticsError("no unit has two ratings, so there is no agreement to measure")
+    codes, q = _both(ratings, categories)
     credit = weight_matrix(q, weights)
     first, second = (np.bincount(codes[:, rater], minlength=q) / len(codes) for rater in (0, 1))
     observed = credit[codes[:, 0], codes[:, 1]]
@@ -299,7 +315,10 @@ def cohen_z(ratings: Any, *, weights: Weights = "none", categories: Sequence[Any
         categories: All categories in order; by default those that occur, sorted.
 
     Returns:
-        The z-score.
+        The z-score; NaN where both raters use one category only.
+
+    Raises:
+        StatisticsError: Not two raters, or no unit rated by both.
 
     Examples:
         >>> table = [["a", "a"]] * 20 + [["a", "b"]] * 5 + [["b", "a"]] * 10 + [["b", "b"]] * 15
@@ -309,15 +328,14 @@ def cohen_z(ratings: Any, *, weights: Weights = "none", categories: Sequence[Any
     Source:
         Fleiss, Cohen & Everitt (1969), Psychological Bulletin 72: 323-327.
     """
-    codes, q = _codes(ratings, categories)
-    codes = codes[(codes >= 0).all(axis=1)]
+    codes, q = _both(ratings, categories)
     credit = weight_matrix(q, weights)
     first, second = (np.bincount(codes[:, rater], minlength=q) / len(codes) for rater in (0, 1))
     expected = first @ credit @ second
     marginal = (credit @ second)[:, None] + (first @ credit)[None, :]
     variance = (np.outer(first, second) * (credit - marginal) ** 2).sum() - expected**2
     estimate = cohen_kappa(ratings, weights=weights, categories=categories).estimate
-    return float(estimate * (1 - expected) * np.sqrt(len(codes) / variance))
+    return float(estimate * (1 - expected) * np.sqrt(len(codes) / variance)) if variance > 0 else float("nan")
 
 
 def _shares(counts: NDArray) -> NDArray:
@@ -334,10 +352,10 @@ def conger_kappa(ratings: Any, *, weights: Weights = "none", categories: Sequenc
         categories: All categories in order; by default those that occur, sorted.
 
     Returns:
-        The coefficient.
+        The coefficient; NaN where one category only is used.
 
     Raises:
-        StatisticsError: Missing ratings.
+        StatisticsError: Missing ratings, fewer than two raters, or no unit.
 
     Examples:
         >>> round(conger_kappa([["a", "a", "b"], ["b", "b", "b"], ["a", "a", "a"]]), 3)
@@ -349,13 +367,15 @@ def conger_kappa(ratings: Any, *, weights: Weights = "none", categories: Sequenc
     codes, q = _codes(ratings, categories)
     if (codes < 0).any():
         raise StatisticsError(f"{int((codes < 0).sum())} ratings are missing", remedy="Use fleiss_kappa or gwet_ac.")
+    if not codes.size or codes.shape[1] < 2:
+        raise StatisticsError("no unit has two ratings, so there is no agreement to measure")
     credit = weight_matrix(q, weights)
     habits = np.stack([np.bincount(rater, minlength=q) / len(codes) for rater in codes.T])
     together = habits @ credit @ habits.T
     pairs = ~np.eye(len(habits), dtype=bool)
     expected = together[pairs].mean()
     observed = _chance_corrected(_counts(codes, q), credit, 0.0, 0.0, 0.95).observed
-    return float((observed - expected) / (1 - expected))
+    return float((observed - expected) / (1 - expected)) if expected < 1 else float("nan")
 
 
 def gwet_ac(
@@ -422,17 +442,38 @@ def brennan_prediger(
     return _chance_corrected(_counts(codes, q), credit, float(credit.sum() / q**2), float(credit.sum() / q**2), level)
 
 
+def _places(ratings: Any, measurement: str, categories: Sequence[Any] | None, q: int) -> NDArray[np.float64]:
+    """Give the number that stands for each category."""
+    if measurement == "nominal" or (measurement == "ordinal" and categories is not None):
+        return np.arange(q, dtype=float)
+    table = pd.DataFrame(ratings).to_numpy(dtype=object)
+    domain = _sorted(table[~pd.isna(table)].tolist()) if categories is None else list(categories)
+    try:
+        return np.array(domain, dtype=float)
+    except (TypeError, ValueError):
+        remedy = "Pass categories in their order." if measurement == "ordinal" else "Rate by numbers or take 'ordinal'."
+        raise StatisticsError(f"ratings are no numbers, which {measurement!r} needs", remedy=remedy) from None
+
+
 Measurement = Literal["nominal", "ordinal", "interval", "ratio"]
 
 
 def krippendorff_alpha(
-    ratings: Any, *, measurement: Measurement = "nominal", level: float = 0.95, resamples: int = 999, seed: int = 1
+    ratings: Any,
+    *,
+    measurement: Measurement = "nominal",
+    categories: Sequence[Any] | None = None,
+    level: float = 0.95,
+    resamples: int = 999,
+    seed: int = 1,
 ) -> Agreement:
     """Krippendorff's alpha, for any number of raters, missing ratings and any level of measurement.
 
     Args:
-        ratings: Units in rows, raters in columns; numbers, unless `measurement` is "nominal".
+        ratings: Units in rows, raters in columns; numbers for "interval" and "ratio".
         measurement: What distance between two ratings means.
+        categories: All categories, in order for "ordinal"; by default those that occur, sorted. "ordinal"
+            needs them where the ratings are texts.
         level: Confidence level, a share.
         resamples: Samples of units drawn for the interval; 0 for none.
         seed: Seed of the random numbers.
@@ -442,7 +483,8 @@ def krippendorff_alpha(
         compares disagreements; NaN throughout where all ratings are the same.
 
     Raises:
-        StatisticsError: No unit has two ratings, or an unknown measurement.
+        StatisticsError: No unit has two ratings, an unknown measurement, or texts where numbers or an order
+            are needed.
 
     Examples:
         >>> ratings = [[1, 1], [2, 2], [3, 3], [3, 4], [4, 4], [1, 2]]
@@ -454,7 +496,7 @@ def krippendorff_alpha(
     """
     if measurement not in ("nominal", "ordinal", "interval", "ratio"):
         raise StatisticsError(f"measurement is {measurement!r}, expected 'nominal', 'ordinal', 'interval' or 'ratio'")
-    codes, q = _codes(ratings, None)
+    codes, q = _codes(ratings, categories)
     counts = _counts(codes, q)
     counts = counts[counts.sum(axis=1) >= 2]
     nothing = Interval(float("nan"), float("nan"))
@@ -462,9 +504,7 @@ def krippendorff_alpha(
         raise StatisticsError("no unit has two ratings, so there is no agreement to measure")
     if (counts.sum(axis=0) > 0).sum() < 2:
         return Agreement(float("nan"), float("nan"), nothing, float("nan"), float("nan"), len(counts))
-    table = pd.DataFrame(ratings).to_numpy(dtype=object)
-    domain = sorted(set(table[~pd.isna(table)].tolist()))
-    values = np.arange(q) if measurement == "nominal" else np.array(domain, dtype=float)
+    values = _places(ratings, measurement, categories, q)
 
     def alpha(drawn: NDArray) -> float:
         if (drawn.sum(axis=0) > 0).sum() < 2:

@@ -19,7 +19,8 @@ from scipy.special import xlogy
 from statsmodels.stats.stattools import durbin_watson
 
 from ccanalysis.errors import StatisticsError
-from ccanalysis.statistics.intervals import Interval
+from ccanalysis.statistics._options import one_of
+from ccanalysis.statistics.intervals import EQUAL, Interval
 
 #: Fewer points than this on either side of a change tell little.
 FEWEST_PER_SIDE = 8
@@ -56,7 +57,8 @@ class Interrupted:
             `p`. `level` is the jump at the change, `slope` the change of trend per period.
         effect: The jump with its interval: a difference in the unit of the series, or a rate ratio.
         dispersion: Variance of the counts over that of a Poisson; NaN for "linear".
-        durbin_watson: About 2 without autocorrelation of the residuals; NaN for "poisson".
+        durbin_watson: About 2 without autocorrelation of the residuals; NaN for "poisson" and without
+            residuals.
         n_before: Points before the change.
         n_after: Points from the change on.
         warnings: What to tell the reader, as sentences.
@@ -95,15 +97,18 @@ def interrupted_time_series(
         season: Label of the season of each period (month, weekday): one term per label but the first.
         period: Instead of labels: periods in a season, for pairs of sine and cosine.
         harmonics: How many such pairs.
-        exposure: For "poisson": what the counts are divided by, as log offset.
+        exposure: For "poisson": what the counts are divided by, as log offset; a period without any is left
+            out of the fit.
         lags: For "linear": standard errors that allow for autocorrelation up to so many periods.
         level: Confidence level, a share.
 
     Returns:
-        The fit and warnings.
+        The fit and warnings. Counts that are all 0 on one side give a ratio of 0 or infinity without an
+        interval.
 
     Raises:
-        StatisticsError: No point on one side, more terms than points, or season and period together.
+        StatisticsError: Unknown family, no point on one side, more terms than points, season and period
+            together, no event at all, counts below 0, or counts in a period without exposure.
 
     Examples:
         >>> values = [1, 2, 3, 4, 5, 6, 7, 8, 19, 20, 21, 22, 23, 24, 25, 26]
@@ -116,8 +121,15 @@ def interrupted_time_series(
         Gasparrini (2017), International Journal of Epidemiology 46: 348-355. Autocorrelation: Newey &
         West (1987), Econometrica 55: 703-708, without small-sample factor.
     """
+    one_of(("linear", "poisson"), family=family)
     y = np.asarray(values, dtype=float)
     kept = ~np.isnan(y)
+    size = np.ones(y.size) if exposure is None else np.broadcast_to(np.asarray(exposure, dtype=float), y.shape)
+    if family == "poisson":
+        idle = ~(size > 0)
+        if (y[idle] > 0).any():
+            raise StatisticsError(f"{int((y[idle] > 0).sum())} periods have counts without exposure")
+        kept &= ~idle
     after = np.arange(y.size) >= start
     n_before, n_after = int((kept & ~after).sum()), int((kept & after).sum())
     if not n_before or not n_after:
@@ -128,23 +140,22 @@ def interrupted_time_series(
     if degrees < 1:
         raise StatisticsError(f"{x.shape[1]} terms for {int(kept.sum())} points", remedy="Leave out seasons or slope.")
     dispersion = watson = float("nan")
+    warnings: list[str] = []
     if family == "poisson":
-        offset = np.zeros(kept.sum()) if exposure is None else np.log(np.asarray(exposure, dtype=float)[kept])
-        estimate, covariance, dispersion = _quasi_poisson(y[kept], x, offset)
-        table = _coefficients(names, estimate, covariance, degrees, level)
-        jump, error = table.loc["level", ["estimate", "standard_error"]].to_numpy(dtype=float)
-        reach = stats.norm.ppf((1 + level) / 2) * error  # the normal interval that is usual for a rate ratio
-        effect = (float(np.exp(jump)), Interval(float(np.exp(jump - reach)), float(np.exp(jump + reach))))
+        table, effect, dispersion, warnings = _ratio(
+            y[kept], x, size[kept], after[kept], names=names, degrees=degrees, level=level
+        )
     else:
         ols = sm.OLS(y[kept], x)
         fit = (
             ols.fit() if lags is None else ols.fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": False})
         )
-        watson = float(durbin_watson(fit.resid))
+        # on a perfect line the residuals are the last digits of floats, which say nothing
+        perfect = np.abs(fit.resid).max() <= EQUAL * np.abs(y[kept]).max()
+        watson = float("nan") if perfect else float(durbin_watson(fit.resid))
         table = _coefficients(names, fit.params, fit.cov_params(), degrees, level)
         jump, low, high = table.loc["level", ["estimate", "low", "high"]].to_numpy(dtype=float)
         effect = (float(jump), Interval(float(low), float(high)))
-    warnings = []
     if min(n_before, n_after) < FEWEST_PER_SIDE:
         warnings.append(f"Only {min(n_before, n_after)} points on one side of the change; at least {FEWEST_PER_SIDE}.")
     if watson < 1.5 and lags is None:
@@ -154,8 +165,38 @@ def interrupted_time_series(
     return Interrupted(table, effect, dispersion, watson, n_before, n_after, tuple(warnings))
 
 
-def _quasi_poisson(y: NDArray, x: NDArray, offset: NDArray) -> tuple[NDArray, NDArray, float]:
+def _ratio(
+    y: NDArray, x: NDArray, exposure: NDArray, after: NDArray, *, names: list[str], degrees: float, level: float
+) -> tuple[pd.DataFrame, tuple[float, Interval], float, list[str]]:
+    """Fit counts, and give the coefficients, the rate ratio at the change, the dispersion and warnings."""
+    sides = {"before": float(y[~after].sum()), "after": float(y[after].sum())}
+    empty = [side for side, events in sides.items() if not events]
+    if len(empty) > 1:
+        raise StatisticsError("there is no event on either side of the change")
+    estimate, covariance, dispersion = _quasi_poisson(y, x, np.log(exposure), settles=not empty)
+    adrift: dict[str, float] = {"level": -np.inf if empty == ["after"] else np.inf} if empty else {}
+    if empty == ["before"]:
+        adrift["intercept"] = -np.inf
+    if empty and "slope" in names:  # one side without events has no trend of its own
+        adrift |= {"slope": np.nan} if empty == ["after"] else {"slope": np.nan, "trend": np.nan}
+    for name, value in adrift.items():
+        column = names.index(name)
+        estimate[column], covariance[column], covariance[:, column] = value, np.nan, np.nan
+    table = _coefficients(names, estimate, covariance, degrees, level)
+    jump, error = table.loc["level", ["estimate", "standard_error"]].to_numpy(dtype=float)
+    reach = stats.norm.ppf((1 + level) / 2) * error  # the normal interval that is usual for a rate ratio
+    effect = (float(np.exp(jump)), Interval(float(np.exp(jump - reach)), float(np.exp(jump + reach))))
+    return table, effect, dispersion, [f"There is no event {side} the change: no finite ratio." for side in empty]
+
+
+def _quasi_poisson(y: NDArray, x: NDArray, offset: NDArray, *, settles: bool) -> tuple[NDArray, NDArray, float]:
     """Fit counts with a log link by iterated least squares, stopping where R's `glm` does.
+
+    Args:
+        y: Counts.
+        x: Terms in columns.
+        offset: Logarithm of what the counts are divided by.
+        settles: Whether all coefficients are finite; one that is not is followed for some steps only.
 
     Returns:
         Coefficients, their covariance and the dispersion (Pearson).
@@ -164,7 +205,7 @@ def _quasi_poisson(y: NDArray, x: NDArray, offset: NDArray) -> tuple[NDArray, ND
         raise StatisticsError(f"{int((y < 0).sum())} counts are negative")
     mean = y + 0.1
     linear, deviance = np.log(mean), np.inf
-    for _ in range(50):
+    for _ in range(50 if settles else 12):
         weight = mean
         response = linear - offset + (y - mean) / mean
         q, r = np.linalg.qr(np.sqrt(weight)[:, None] * x)
@@ -223,7 +264,7 @@ def gls_ar1(values: ArrayLike, design: pd.DataFrame, *, restricted: bool = True,
         likelihood.
 
     Raises:
-        StatisticsError: Missing values.
+        StatisticsError: Missing values, or no more values than terms.
 
     Examples:
         >>> time = np.arange(20.0)
@@ -239,6 +280,10 @@ def gls_ar1(values: ArrayLike, design: pd.DataFrame, *, restricted: bool = True,
     if np.isnan(y).any() or np.isnan(x).any():
         raise StatisticsError("values are missing", remedy="Fit least squares with lags instead.")
     n, p = x.shape
+    if len(y) != n:
+        raise StatisticsError(f"{len(y)} values for a design of {n} rows")
+    if n <= p:
+        raise StatisticsError(f"{p} terms for {n} values, expected more values than terms")
     count = n - p if restricted else n
 
     def fitted(rho: float) -> tuple[NDArray, NDArray, float, float]:
@@ -316,16 +361,18 @@ def difference_in_differences(
         The effect and the four coefficients.
 
     Raises:
-        StatisticsError: One of the four groups is empty.
+        StatisticsError: One of the four groups is empty, or an unknown covariance.
 
     Examples:
         >>> outcome = [1, 2, 2, 3, 1, 2, 6, 7]
-        >>> difference_in_differences(outcome, [0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0, 1, 1]).effect
+        >>> result = difference_in_differences(outcome, [0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0, 1, 1])
+        >>> round(result.effect, 9)
         4.0
 
     Source:
         Wooldridge, Introductory Econometrics (2019), 13.2.
     """
+    one_of(("HC1", "classical"), covariance=covariance)
     y = np.asarray(outcome, dtype=float)
     group, late = np.asarray(treated, dtype=float), np.asarray(after, dtype=float)
     kept = ~np.isnan(y) & ~np.isnan(group) & ~np.isnan(late)
@@ -337,14 +384,8 @@ def difference_in_differences(
     fit = sm.OLS(y, x).fit() if covariance == "classical" else sm.OLS(y, x).fit(cov_type="HC1")
     names = ["intercept", "after", "treated", "effect"]
     degrees = max(y.size - 4, 1)
-    table = _coefficients(names, _tidy(fit.params), fit.cov_params(), degrees, level)
+    table = _coefficients(names, fit.params, fit.cov_params(), degrees, level)
     return _difference(table, y.size, 0, covariance)
-
-
-def _tidy(values: NDArray) -> NDArray:
-    """Drop the last digits, which only rounding made."""
-    scale = np.abs(values).max(initial=0.0)
-    return np.where(np.abs(values) < 1e-12 * scale, 0.0, np.round(values, 12)) if scale > 0 else values
 
 
 def _difference(table: pd.DataFrame, n: int, n_clusters: int, convention: str) -> Difference:
@@ -386,7 +427,7 @@ def two_way_effects(
         The effect. With fewer than ten units there is no p-value: look at `placebo_effects` instead.
 
     Raises:
-        StatisticsError: The treatment does not vary within units and times.
+        StatisticsError: The treatment does not vary within units and times, or an unknown covariance.
 
     Examples:
         >>> units, times = np.repeat(np.arange(12), 4), np.tile(np.arange(4), 12)
@@ -398,6 +439,7 @@ def two_way_effects(
         Wooldridge, Introductory Econometrics (2019), 13.4 and 14.1; Liang & Zeger (1986), Biometrika 73:
         13-22.
     """
+    one_of(("CR1", "CR0", "classical"), covariance=covariance)
     data = pd.DataFrame({"y": outcome, "unit": unit, "time": time, "on": treated}).dropna()
     y, on = data["y"].to_numpy(dtype=float), data["on"].to_numpy(dtype=float)
     dummies = pd.concat(

@@ -242,6 +242,15 @@ class Tested(NamedTuple):
     interval: Interval
 
 
+_NAN = float("nan")
+_NOTHING = Tested(_NAN, _NAN, _NAN, _NAN, Interval(_NAN, _NAN))
+
+
+def _check_rates(*values: float) -> None:
+    if min(values) < 0:
+        raise StatisticsError("counts, exposures or targets are negative")
+
+
 def proportion_test(successes: int, n: int, target: float, *, level: float = 0.95) -> Tested:
     """Two-sided exact test of a share against a target.
 
@@ -252,7 +261,11 @@ def proportion_test(successes: int, n: int, target: float, *, level: float = 0.9
         level: Confidence level of the interval.
 
     Returns:
-        The test; its statistic is the number of successes, its interval Clopper and Pearson's.
+        The test; its statistic is the number of successes, its interval Clopper and Pearson's. NaN without
+        a trial.
+
+    Raises:
+        StatisticsError: Successes below 0 or above `n`, or a target that is no share.
 
     Examples:
         >>> round(proportion_test(682, 925, 0.75).p, 4)
@@ -261,6 +274,12 @@ def proportion_test(successes: int, n: int, target: float, *, level: float = 0.9
     Source:
         Conover (1971), p. 97. Two-sided p: all outcomes no more likely than the one seen.
     """
+    if not 0 <= successes <= n:
+        raise StatisticsError("there are fewer than 0 or more than n successes", remedy="Check both sides.")
+    if not 0 <= target <= 1:
+        raise StatisticsError(f"target is {target}, expected a share from 0 to 1")
+    if n == 0:
+        return _NOTHING
     result = stats.binomtest(int(successes), int(n), float(target))
     ends = result.proportion_ci(confidence_level=level)
     return Tested(
@@ -278,7 +297,10 @@ def rate_test(count: int, exposure: float, target: float, *, level: float = 0.95
         level: Confidence level of the interval.
 
     Returns:
-        The test; its statistic is the number of events, its interval the exact one.
+        The test; its statistic is the number of events, its interval the exact one. NaN without exposure.
+
+    Raises:
+        StatisticsError: Negative counts, exposures or targets.
 
     Examples:
         >>> round(rate_test(10, 4, 2).p, 4)
@@ -288,6 +310,9 @@ def rate_test(count: int, exposure: float, target: float, *, level: float = 0.95
         Two-sided p: all counts no more likely than the one seen, as R's `poisson.test`; doubling the
         smaller tail gives a larger one.
     """
+    _check_rates(count, exposure, target)
+    if exposure == 0:
+        return _NOTHING
     return Tested(
         float(count),
         float("nan"),
@@ -342,7 +367,11 @@ def rate_ratio_test(count_1: int, exposure_1: float, count_2: int, exposure_2: f
         level: Confidence level of the interval.
 
     Returns:
-        The test; its statistic is `count_1`, its estimate the ratio of the first rate to the second.
+        The test; its statistic is `count_1`, its estimate the ratio of the first rate to the second. NaN
+        without an event in either group, or without an exposure.
+
+    Raises:
+        StatisticsError: Negative counts or exposures.
 
     Examples:
         >>> result = rate_ratio_test(11, 800, 23, 3011)
@@ -352,6 +381,9 @@ def rate_ratio_test(count_1: int, exposure_1: float, count_2: int, exposure_2: f
     Source:
         Given the sum of both counts the first is binomial: Lehmann & Romano (2005), 4.5.
     """
+    _check_rates(count_1, exposure_1, count_2, exposure_2)
+    if not (count_1 + count_2 and exposure_1 and exposure_2):
+        return _NOTHING
     share = exposure_1 / (exposure_1 + exposure_2)
     p = stats.binomtest(int(count_1), int(count_1 + count_2), share).pvalue
     ratio = (count_1 / exposure_1) / (count_2 / exposure_2) if count_2 else float("inf")
@@ -401,7 +433,9 @@ def welch(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Tested
         level: Confidence level of the interval.
 
     Returns:
-        The test; its estimate is the difference of the means, in the unit of the values.
+        The test; its estimate is the difference of the means, in the unit of the values. With fewer than
+        two values in a group all but the estimate is NaN. Where neither group varies p is 0, or 1 where the
+        means are the same, and the interval has no width.
 
     Examples:
         >>> result = welch([4.8, 4.2, 4.4, 3.6], [6.3, 5.1, 5.5, 5.5])
@@ -412,15 +446,34 @@ def welch(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Tested
         Welch (1947), Biometrika 34: 28-35.
     """
     x, y = (np.asarray(one, dtype=float) for one in (first, second))
-    result = stats.ttest_ind(x[np.isfinite(x)], y[np.isfinite(y)], equal_var=False)
-    ends = result.confidence_interval(confidence_level=level)
-    difference = float(np.nanmean(x) - np.nanmean(y))
+    (mean_x, error_x, n_x), (mean_y, error_y, n_y) = (_mean_and_error(one[np.isfinite(one)]) for one in (x, y))
+    squared = error_x**2 + error_y**2
+    degrees = squared**2 / (error_x**4 / (n_x - 1) + error_y**4 / (n_y - 1)) if squared > 0 else _NAN
+    scale = max(abs(mean_x), abs(mean_y))
+    return _t_test(mean_x - mean_y, 0.0, np.sqrt(squared), degrees, scale, level)
+
+
+def _mean_and_error(values: NDArray) -> tuple[float, float, int]:
+    """Give the mean, its standard error (0 for values that do not vary, NaN for fewer than two) and their number."""
+    if values.size < 2:
+        return (float(values[0]) if values.size else _NAN), _NAN, values.size
+    spread = float(values.std(ddof=1))
+    constant = spread <= EQUAL * float(np.abs(values).max())
+    return float(values.mean()), 0.0 if constant else spread / float(np.sqrt(values.size)), values.size
+
+
+def _t_test(estimate: float, null: float, error: float, degrees: float, scale: float, level: float) -> Tested:
+    """Test an estimate against a value; without an error it is on it, or off it for certain."""
+    distance = estimate - null
+    if np.isnan(error):
+        return _NOTHING._replace(estimate=float(estimate))
+    if error == 0:
+        t = 0.0 if abs(distance) <= EQUAL * scale else float(np.copysign(np.inf, distance))
+        return Tested(t, _NAN, 1.0 if t == 0 else 0.0, float(estimate), Interval(float(estimate), float(estimate)))
+    t, reach = distance / error, stats.t.ppf((1 + level) / 2, degrees) * error
+    p = 2 * stats.t.sf(abs(t), degrees)
     return Tested(
-        float(result.statistic),
-        float(result.df),
-        float(result.pvalue),
-        difference,
-        Interval(float(ends.low), float(ends.high)),
+        float(t), float(degrees), float(p), float(estimate), Interval(float(estimate - reach), float(estimate + reach))
     )
 
 
@@ -463,7 +516,8 @@ def mean_test(values: ArrayLike, target: float, *, level: float = 0.95) -> Teste
         level: Confidence level of the interval.
 
     Returns:
-        The test; its estimate is the mean.
+        The test; its estimate is the mean. With fewer than two values all else is NaN. Where the values do
+        not vary p is 0, or 1 where they are the target, and the interval has no width.
 
     Examples:
         >>> round(mean_test([4, 5, 6, 7], 7).p, 4)
@@ -473,15 +527,8 @@ def mean_test(values: ArrayLike, target: float, *, level: float = 0.95) -> Teste
         Student (1908), Biometrika 6: 1-25.
     """
     data = np.asarray(values, dtype=float)
-    result = stats.ttest_1samp(data[np.isfinite(data)], target)
-    ends = result.confidence_interval(confidence_level=level)
-    return Tested(
-        float(result.statistic),
-        float(result.df),
-        float(result.pvalue),
-        float(np.nanmean(data)),
-        Interval(float(ends.low), float(ends.high)),
-    )
+    mean, error, n = _mean_and_error(data[np.isfinite(data)])
+    return _t_test(mean, float(target), error, n - 1, max(abs(mean), abs(target)), level)
 
 
 def hodges_lehmann(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Tested:
@@ -495,7 +542,8 @@ def hodges_lehmann(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) 
     Returns:
         The test; its statistic is the number of pairs in which the first exceeds the second (ties count
         a half), its estimate the median of all differences, first minus second. Exact without ties in
-        groups of up to 50, else by the normal approximation with continuity correction.
+        groups of up to 50, else by the normal approximation with continuity correction. NaN where a group
+        has no value.
 
     Examples:
         >>> hodges_lehmann([5, 7, 9], [1, 2, 3]).estimate
@@ -506,6 +554,8 @@ def hodges_lehmann(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) 
     """
     x, y = (np.asarray(one, dtype=float) for one in (first, second))
     x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+    if not x.size or not y.size:
+        return _NOTHING
     differences = np.sort((x[:, None] - y[None, :]).ravel())
     tied = np.unique(np.concatenate([x, y])).size < x.size + y.size
     exact = not tied and max(x.size, y.size) < 50

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ccanalysis.errors import StatisticsError
+from ccanalysis.statistics._options import one_of
 from ccanalysis.statistics.intervals import Interval, byar, poisson_exact, wilson
 
 #: Levels of the limits, by the suffix of their columns.
@@ -70,6 +71,9 @@ def dispersion(
     Returns:
         phi and tau squared; tau squared is 0 where chance explains all.
 
+    Raises:
+        StatisticsError: An unknown way with outliers, or a `trim` below 0 or of a half and more.
+
     Examples:
         >>> dispersion([-3.0, 3.0, -2.5, 2.5], [0.1, 0.1, 0.1, 0.1], trim=0.0).phi
         7.625
@@ -78,15 +82,18 @@ def dispersion(
         Spiegelhalter (2005), Quality and Safety in Health Care 14: 347-351; DerSimonian & Laird (1986).
         Truncation as in NHS Digital, Summary Hospital-level Mortality Indicator.
     """
+    one_of(("winsorise", "truncate"), outliers=outliers)
+    if not 0 <= trim < 0.5:
+        raise StatisticsError(f"trim is {trim}, expected a share from 0 up to below a half such as 0.1")
     scores, errors = np.asarray(z, dtype=float), np.asarray(s, dtype=float)
     known = np.isfinite(scores)
     scores, errors = scores[known], errors[known]
-    if outliers == "truncate":
+    if outliers == "truncate" and trim:
         groups = round(1 / trim)
         group = np.floor(stats.rankdata(scores) * groups / (scores.size + 1))
         kept = (group > 0) & (group < groups - 1)
         scores, errors = scores[kept], errors[kept]
-    elif scores.size:
+    elif outliers == "winsorise" and scores.size:
         low, high = np.quantile(scores, [trim, 1 - trim])
         scores = np.clip(scores, low, high)
     n = scores.size
@@ -361,6 +368,7 @@ def ratio_funnel(
         Spiegelhalter (2005), Quality and Safety in Health Care 14: 347-351; FunnelPlotR 0.6.0, which
         leaves the "root" limits unsquared.
     """
+    one_of(("log", "root"), method=method)
     o, e = np.asarray(observed, dtype=float), np.asarray(expected, dtype=float)
     if (o < 0).any() or (e <= 0).any():
         raise StatisticsError("observed events are negative, or no event was expected of a unit")

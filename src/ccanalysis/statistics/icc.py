@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from ccanalysis.errors import StatisticsError, nearest
+from ccanalysis.errors import StatisticsError
+from ccanalysis.statistics._options import one_of
 from ccanalysis.statistics.intervals import EQUAL, Interval
 
 
@@ -57,7 +58,8 @@ def icc(
     Source:
         McGraw & Wong (1996), Psychological Methods 1: 30-46. The example is Shrout & Fleiss (1979).
     """
-    _check(model=model, kind=kind)
+    one_of(("oneway", "twoway"), model=model)
+    one_of(("agreement", "consistency"), kind=kind)
     table = np.asarray(scores, dtype=float)
     if table.ndim != 2:
         raise StatisticsError(f"scores have {table.ndim} dimensions, expected units in rows and raters in columns")
@@ -91,17 +93,6 @@ def icc(
 
 _NAN = float("nan")
 _UNKNOWN = IntraclassCorrelation(_NAN, Interval(_NAN, _NAN), _NAN, (_NAN, _NAN), _NAN)
-
-
-def _check(*, model: str, kind: str) -> None:
-    for name, given, known in (
-        ("model", model, ("oneway", "twoway")),
-        ("kind", kind, ("agreement", "consistency")),
-    ):
-        if given not in known:
-            raise StatisticsError(
-                f"{name} is {given!r}, expected {known[0]!r} or {known[1]!r}", remedy=nearest(str(given), known)
-            )
 
 
 def _divided(above: float, below: float) -> float:

@@ -418,6 +418,11 @@ def log_mean(
     return _interval(np.exp(middle - np.sqrt(of_mean + below**2)), np.exp(middle + np.sqrt(of_mean + above**2)))
 
 
+def _check_quantile(share: float) -> None:
+    if not 0 < share < 1:
+        raise StatisticsError(f"share is {share}, expected a share between 0 and 1 such as 0.9")
+
+
 def quantile_order(values: ArrayLike, share: float, *, level: float = 0.95) -> Interval:
     """Distribution-free interval of a percentile, between two of the observed values.
 
@@ -440,8 +445,7 @@ def quantile_order(values: ArrayLike, share: float, *, level: float = 0.95) -> I
     Source:
         Conover, Practical Nonparametric Statistics (1999), 3.2.
     """
-    if not 0 < share < 1:
-        raise StatisticsError(f"share is {share}, expected a share between 0 and 1 such as 0.9")
+    _check_quantile(share)
     data = _present(values)
     if not data.size:
         return Interval(float("nan"), float("nan"))
@@ -460,6 +464,9 @@ def quantile(values: ArrayLike, share: float, *, method: Any = "linear") -> floa
     Returns:
         The percentile, in the unit of `values`; NaN without any.
 
+    Raises:
+        StatisticsError: `share` is below 0 or above 1.
+
     Examples:
         >>> quantile([10, 20, 30, 40], 0.9), quantile([10, 20, 30, 40], 0.9, method="inverted_cdf")
         (37.0, 40.0)
@@ -467,6 +474,8 @@ def quantile(values: ArrayLike, share: float, *, method: Any = "linear") -> floa
     Source:
         Hyndman & Fan (1996), The American Statistician 50: 361-365.
     """
+    if not 0 <= share <= 1:
+        raise StatisticsError(f"share is {share}, expected a share from 0 to 1 such as 0.9")
     data = _present(values)
     return float(np.quantile(data, share, method=method)) if data.size else float("nan")
 
@@ -488,13 +497,17 @@ def harrell_davis(values: ArrayLike, share: float) -> Quantile:
     Returns:
         The estimate and its jackknife standard error (NaN with fewer than two values).
 
+    Raises:
+        StatisticsError: `share` is not between 0 and 1.
+
     Examples:
-        >>> harrell_davis(range(1, 12), 0.5).estimate
+        >>> round(harrell_davis(range(1, 12), 0.5).estimate, 9)
         6.0
 
     Source:
         Harrell & Davis (1982), Biometrika 69: 635-640.
     """
+    _check_quantile(share)
     data = np.sort(_present(values))
     n = data.size
     if n == 0:
@@ -507,7 +520,7 @@ def harrell_davis(values: ArrayLike, share: float) -> Quantile:
     before = np.concatenate([[0.0], np.cumsum(weights * data[:-1])])
     after = np.concatenate([np.cumsum((weights * data[1:])[::-1])[::-1], [0.0]])
     left_out = before + after
-    return Quantile(round(estimate, 12), float(np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())))
+    return Quantile(estimate, float(np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())))
 
 
 def _hd_weights(n: int, share: float) -> NDArray:

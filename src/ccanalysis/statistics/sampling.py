@@ -10,6 +10,10 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower
 
 from ccanalysis.errors import StatisticsError
+from ccanalysis.statistics._options import one_of
+
+#: A difference of so many standard deviations is found in any sample; the noncentral t goes no further.
+_LARGE = 30.0
 
 
 def _z(level: float) -> float:
@@ -153,7 +157,7 @@ def sample_size_two_means(difference: float, sd: float, *, power: float = 0.8, l
         level: 1 minus the two-sided significance level.
 
     Returns:
-        Cases per group, not rounded.
+        Cases per group, not rounded; never fewer than two.
 
     Raises:
         StatisticsError: No difference, or a standard deviation that is not above 0.
@@ -169,8 +173,11 @@ def sample_size_two_means(difference: float, sd: float, *, power: float = 0.8, l
     if difference == 0 or sd <= 0:
         raise StatisticsError("the difference is 0 or the standard deviation is not above 0")
     # one tail, as R: a difference found with the wrong sign is not a finding
-    size = abs(difference) / sd
-    return float(TTestIndPower().solve_power(size, alpha=(1 - level) / 2, power=power, alternative="larger"))
+    size, alpha = min(abs(difference) / sd, _LARGE), (1 - level) / 2
+    test = TTestIndPower()
+    if test.power(size, 2, alpha, alternative="larger") >= power:
+        return 2.0
+    return float(test.solve_power(size, alpha=alpha, power=power, alternative="larger"))
 
 
 def smallest_for_quantile(share: float, *, level: float = 0.95) -> int:
@@ -243,7 +250,7 @@ def allocate(
         Checks for each, adding up to `total` unless there are fewer contacts; never more than contacts.
 
     Raises:
-        StatisticsError: "neyman" without `sd`, or negative volumes.
+        StatisticsError: Unknown way, "neyman" without `sd`, or negative volumes.
 
     Examples:
         >>> allocate(10, [100, 300, 600]).tolist()
@@ -252,6 +259,7 @@ def allocate(
     Source:
         Cochran, Sampling Techniques (1977), 5.5 and 5.9.
     """
+    one_of(("equal", "proportional", "neyman"), how=how)
     size = np.asarray(volume, dtype=float)
     if (size < 0).any():
         raise StatisticsError(f"{int((size < 0).sum())} volumes are negative")

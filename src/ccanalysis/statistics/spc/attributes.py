@@ -202,13 +202,17 @@ def _laney(
         if not (within[base] > 0).all():  # all successes, or none: nothing varies
             return mean * multiply, mean * multiply, 0.0
         z = (part["y"] / multiply - mean) / within
-        sigma_z = moving_sigma(z, base, screened=screened) if ordered else float(z[base].std(ddof=1))
+        sigma_z = moving_sigma(z, base, screened=screened) if ordered else _sd(z[base])
         return mean * multiply, mean * multiply, multiply * within * (max(1.0, sigma_z) if floor else sigma_z)
 
     chart = draw(counts / n * multiply, lines, {"count": counts.to_numpy(), "n": n}, **how)
     narrow = multiply * spread(chart["centre"].to_numpy() / multiply, n)
     with np.errstate(invalid="ignore", divide="ignore"):
         return chart.assign(sigma_z=(chart["upper"] - chart["centre"]) / 3 / narrow)
+
+
+def _sd(values: NDArray) -> float:
+    return float(values.std(ddof=1)) if values.size > 1 else float("nan")
 
 
 def _shares(successes: ArrayLike, n: ArrayLike) -> tuple[pd.Series, NDArray]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from ccanalysis.errors import StatisticsError
+from ccanalysis.errors import StatisticsError, nearest
 from ccanalysis.statistics.spc.judge import POINT_TYPES, fit, improvement_sign, label, rule_set_named, rule_texts
 from ccanalysis.statistics.spc.parts import check_periods, locate, mask
 from ccanalysis.statistics.spc.rules import Mask, RuleSet, count_runs, see
@@ -62,10 +62,19 @@ def draw(value: pd.Series, lines: Lines, inputs: dict[str, NDArray], **how: Unpa
         **how: See `How`.
 
     Returns:
-        One row per period, with the columns that all charts have.
+        One row per period, with the columns that all charts have. Its `attrs` say whether the rule set takes a
+        target that equals a limit as beyond it, for `assurance`.
+
+    Raises:
+        StatisticsError: A keyword that `How` does not have, unknown names, or labels that the index lacks.
     """
     index = value.index
     check_periods(index)
+    unknown = [name for name in how if name not in How.__annotations__]
+    if unknown:
+        raise StatisticsError(
+            f"charts have no keyword {unknown[0]!r}", remedy=nearest(unknown[0], tuple(How.__annotations__))
+        )
     rules = rule_set_named(how.get("rule_set", "ptd"))
     sign = np.array(improvement_sign(how.get("better", "neither")))
     excluded = mask(index, how.get("exclude"))
@@ -92,7 +101,7 @@ def draw(value: pd.Series, lines: Lines, inputs: dict[str, NDArray], **how: Unpa
         fits[:, span] = fit(y[None, span], excluded[None, span], rules, **here)[:, 0]
     rule, point = label(fits, sign, rules)
     middle, sigma = columns["middle"], columns["sigma"]
-    return pd.DataFrame(
+    chart = pd.DataFrame(
         {
             "value": y,
             "part": part,
@@ -109,6 +118,8 @@ def draw(value: pd.Series, lines: Lines, inputs: dict[str, NDArray], **how: Unpa
         },
         index=index,
     )
+    chart.attrs["inclusive"] = rules.inclusive
+    return chart
 
 
 _LINES = ["value", "centre", "lower", "upper", "lower_near", "upper_near"]
@@ -287,7 +298,7 @@ def i_prime_chart(values: ArrayLike, n: ArrayLike, *, screened: bool = True, **h
 
     Args:
         values: One mean, share or rate per period, in any unit.
-        n: The number of cases behind each; 0 makes a gap.
+        n: The number of cases behind each, or one number for all; 0 makes a gap.
         screened: Leave extreme moving ranges out of the limits, once.
         **how: See `How`.
 
@@ -303,9 +314,7 @@ def i_prime_chart(values: ArrayLike, n: ArrayLike, *, screened: bool = True, **h
         Taylor (2017), Normalized Individuals (I_N) Control Chart, variation.com.
     """
     series = _series(values)
-    size = np.asarray(n, dtype=float)
-    if len(size) != len(series):
-        raise StatisticsError(f"values has {len(series)} entries, n has {len(size)}")
+    size = _sizes(n, series)
     size = np.where(size > 0, size, np.nan)
 
     def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
@@ -357,15 +366,24 @@ def _c4(n: NDArray) -> NDArray:
     return np.sqrt(2 / (n - 1)) * np.exp(gammaln(n / 2) - gammaln((n - 1) / 2))
 
 
-def _subgroups(first: ArrayLike, n: ArrayLike) -> tuple[pd.Series, NDArray]:
-    series = _series(first)
+def _sizes(n: ArrayLike, series: pd.Series) -> NDArray:
     size = np.asarray(n, dtype=float)
     size = np.full(len(series), float(size)) if size.ndim == 0 else size
     if len(size) != len(series):
         raise StatisticsError(f"values has {len(series)} entries, n has {len(size)}")
-    if (size < 2).any():
-        raise StatisticsError(f"{int((size < 2).sum())} subgroups have fewer than 2 cases", remedy="Use an XmR chart.")
-    return series, size
+    return size
+
+
+def _subgroups(first: ArrayLike, sd: ArrayLike, n: ArrayLike) -> tuple[pd.Series, NDArray, NDArray]:
+    """Check subgroups; one of fewer than two cases, or without a standard deviation, is a gap."""
+    series = _series(first)
+    size, spread = _sizes(n, series), np.asarray(sd, dtype=float)
+    if len(spread) != len(series):
+        raise StatisticsError(f"values has {len(series)} entries, sd has {len(spread)}")
+    known = (size >= 2) & ~np.isnan(spread)
+    if not known.any():
+        raise StatisticsError("no subgroup has two cases and a standard deviation", remedy="Use an XmR chart.")
+    return series.where(known), np.where(known, spread, np.nan), np.where(known, size, np.nan)
 
 
 def _typical_sd(sd: NDArray, n: NDArray) -> float:
@@ -383,12 +401,15 @@ def xbar_chart(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, **how: Unpack[How])
 
     Args:
         mean: Mean per subgroup, in any unit.
-        sd: Standard deviation within each.
-        n: Cases in each, at least 2.
+        sd: Standard deviation within each; NaN makes a gap.
+        n: Cases in each; fewer than 2 make a gap.
         **how: See `How`.
 
     Returns:
         One row per subgroup.
+
+    Raises:
+        StatisticsError: No subgroup has two cases and a standard deviation.
 
     Examples:
         >>> xbar_chart([10.0, 11.0, 10.5], [1.0, 1.2, 0.8], 5)["upper"].round(3).iloc[0]
@@ -397,26 +418,29 @@ def xbar_chart(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, **how: Unpack[How])
     Source:
         Montgomery, Statistical Quality Control (2013), 6.3.
     """
-    means, size = _subgroups(mean, n)
+    means, spreads, size = _subgroups(mean, sd, n)
 
     def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
         weight = part["n"][base]
         centre = (part["y"][base] * weight).sum() / weight.sum()
         return centre, centre, _typical_sd(part["sd"][base], weight) / _c4(part["n"]) / np.sqrt(part["n"])
 
-    return draw(means, lines, {"sd": np.asarray(sd, dtype=float), "n": size}, **how)
+    return draw(means, lines, {"sd": spreads, "n": size}, **how)
 
 
 def s_chart(sd: ArrayLike, n: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
     """Draw a chart of the standard deviations within subgroups.
 
     Args:
-        sd: Standard deviation within each subgroup, in any unit.
-        n: Cases in each, at least 2.
+        sd: Standard deviation within each subgroup, in any unit; NaN makes a gap.
+        n: Cases in each; fewer than 2 make a gap.
         **how: See `How`.
 
     Returns:
         One row per subgroup.
+
+    Raises:
+        StatisticsError: No subgroup has two cases and a standard deviation.
 
     Examples:
         >>> s_chart([1.0, 1.2, 0.8], 5)["upper"].round(3).iloc[0]
@@ -425,7 +449,7 @@ def s_chart(sd: ArrayLike, n: ArrayLike, **how: Unpack[How]) -> pd.DataFrame:
     Source:
         Montgomery, Statistical Quality Control (2013), 6.3.
     """
-    spreads, size = _subgroups(sd, n)
+    spreads, _, size = _subgroups(sd, sd, n)
 
     def lines(part: dict[str, NDArray], base: Mask) -> tuple[Any, Any, Any]:
         centre = _typical_sd(part["y"][base], part["n"][base])

@@ -112,7 +112,7 @@ class Assurance:
 
 
 def assurance(
-    chart: pd.DataFrame, target: ArrayLike | None = None, better: str = "neither", *, inclusive: bool = False
+    chart: pd.DataFrame, target: ArrayLike | None = None, better: str = "neither", *, inclusive: bool | None = None
 ) -> Assurance:
     """Hold the limits of the last part of a chart against its target.
 
@@ -124,8 +124,8 @@ def assurance(
         target: In the unit of the values: one, or one per row; by default the chart's `target` column.
             The icon takes the last row's, the hit rate each row's own.
         better: "up" when the target is a floor, "down" when it is a ceiling.
-        inclusive: Whether a limit that equals the target is beyond it (the habit of `mdc`). A process
-            that never varies is always judged inclusively.
+        inclusive: Whether a limit that equals the target is beyond it; by default as the chart's rule set
+            has it (`mdc` does). A process that never varies is always judged inclusively.
 
     Returns:
         Icon, hit rate and what the model expects.
@@ -154,7 +154,7 @@ def assurance(
         upper=chart["upper"].to_numpy(dtype=float)[-1:],
         target=wanted[None, last_part],
         sign=np.array([sign]),
-        inclusive=inclusive,
+        inclusive=bool(chart.attrs.get("inclusive", False)) if inclusive is None else inclusive,
     ).iloc[0]
     return Assurance(
         icon=held["icon"],
@@ -176,7 +176,7 @@ def assurance_many(
         upper: Upper limit of each.
         target: Broadcastable to `values`: one for all, one per series (as a column) or one per value.
         sign: +1 where the target is a floor, -1 a ceiling, 0 no direction; shape (series,).
-        inclusive: As in `assurance`.
+        inclusive: Whether a limit that equals the target is beyond it.
 
     Returns:
         One row a series: `icon`, `hit_rate`, `hit_rate_low`, `hit_rate_high`, `modelled_hit_rate`, `n`.
@@ -224,16 +224,29 @@ def assurance_many(
     )
 
 
-def charts_assurance(charts: Charts, target: ArrayLike, better: str | list[str]) -> pd.DataFrame:
+def charts_assurance(
+    charts: Charts, target: ArrayLike, better: str | list[str], *, inclusive: bool | None = None
+) -> pd.DataFrame:
     """Hold the last part of every chart of `xmr_many` against its target.
 
     Args:
         charts: The charts.
         target: One for all, one per series, or one per value (shape (series, periods)).
         better: One direction for all, or one per series.
+        inclusive: Whether a limit that equals the target is beyond it; by default as the rule set of the
+            charts has it.
 
     Returns:
         As `assurance_many`.
+
+    Examples:
+        >>> from ccanalysis.statistics.spc import xmr_many
+        >>> charts = xmr_many([[0.9, 0.92, 0.91, 0.93, 0.9], [0.7, 0.8, 0.75, 0.82, 0.78]])
+        >>> charts_assurance(charts, 0.8, "up")["icon"].tolist()
+        ['pass', 'inconsistent']
+
+    Source:
+        As `assurance`.
     """
     series = len(charts.value)
     given = np.asarray(target, dtype=float)
@@ -246,6 +259,7 @@ def charts_assurance(charts: Charts, target: ArrayLike, better: str | list[str])
         upper=charts.upper[:, -1],
         target=np.broadcast_to(wanted, charts.value.shape)[:, last],
         sign=[improvement_sign(one) for one in directions],
+        inclusive=charts.inclusive if inclusive is None else inclusive,
     )
 
 
@@ -282,6 +296,9 @@ def autocorrelation_many(values: np.ndarray) -> np.ndarray:
     Examples:
         >>> autocorrelation_many(np.array([[1.0, 2, 3, 4, 5, 6], [2, 2, 2, 2, 2, 2]])).round(3).tolist()
         [0.5, nan]
+
+    Source:
+        Box & Jenkins, Time Series Analysis (1976), equation 2.1.11, for the estimator.
     """
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)

@@ -106,6 +106,7 @@ class Charts:
         fits: All rules, of shape (rules, series, periods): 0, or the direction in which a point fits.
         rule_names: The names of the rules, the first to name a point first.
         excluded: Points left out of limits and runs.
+        inclusive: Whether the rule set takes a target that equals a limit as beyond it.
     """
 
     value: NDArray[np.float64]
@@ -121,6 +122,7 @@ class Charts:
     fits: NDArray[np.int8] = field(repr=False)
     rule_names: tuple[str, ...]
     excluded: Mask = field(repr=False)
+    inclusive: bool = False
 
     def frame(self, series: int, index: pd.Index | None = None) -> pd.DataFrame:
         """Write one chart as a frame, with the columns `xmr` describes."""
@@ -128,7 +130,7 @@ class Charts:
         lower, upper = self.lower[series], self.upper[series]
         near = 2 * self.sigma[series]
         middle = (lower + upper) / 2
-        return pd.DataFrame(
+        chart = pd.DataFrame(
             {
                 "value": self.value[series],
                 "part": self.part[series],
@@ -146,6 +148,8 @@ class Charts:
             },
             index=index,
         )
+        chart.attrs["inclusive"] = self.inclusive
+        return chart
 
     def latest(self) -> pd.DataFrame:
         """Give the last present point of every chart, one row a series, as `variation` judges it.
@@ -202,7 +206,8 @@ def xmr_many(
         The charts, as arrays.
 
     Raises:
-        StatisticsError: Unknown rule set or direction, a position outside the series, or infinite values.
+        StatisticsError: Unknown rule set or direction, a position outside the series, infinite values, or no
+            period at all.
 
     Examples:
         >>> charts = xmr_many([[5, 6, 5, 7, 6, 20], [1, 1, 1, 1, 1, 1]], better="down")
@@ -221,6 +226,8 @@ def xmr_many(
             f"{int(np.isinf(value).sum())} values are infinite", remedy="Pass NaN where a period has no value."
         )
     series, periods = value.shape
+    if not periods:
+        raise StatisticsError("there is no value to chart")
     sign = _signs(better, series)
     if freeze is not None and freeze < rules.least_freeze:
         raise StatisticsError(
@@ -267,6 +274,7 @@ def xmr_many(
         fits=fits,
         rule_names=tuple(rules.rules),
         excluded=excluded,
+        inclusive=rules.inclusive,
     )
 
 
@@ -320,7 +328,8 @@ def xmr(
         `upper`, `lower_near`, `upper_near` (two thirds of the way), `moving_range`, `rule` (empty, or
         the rule that names the point), `point` (`common_cause`, `improvement_high` and so on), `rules`
         (all rules the point fits, separated by spaces), `n_baseline` (points that set the limits),
-        `excluded` and `target`.
+        `excluded` and `target`. Its `attrs` say whether the rule set judges a target that equals a limit as
+        beyond it (`inclusive`).
 
     Raises:
         StatisticsError: Labels that the index lacks, repeated or unordered periods, unknown names,
