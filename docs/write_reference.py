@@ -90,7 +90,7 @@ def entries(text: str) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     name = ""
     for line in text.splitlines():
-        if match := re.match(r"(\w[\w, *]*):\s+(.*)", line):
+        if match := re.match(r"(\*{0,2}\w[\w, *]*):\s+(.*)", line):
             name = match[1]
             found[name] = [match[2]]
         elif name:

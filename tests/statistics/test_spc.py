@@ -499,8 +499,8 @@ def test_limits_enclose_the_mean_and_the_near_limits(values):
             id="zero_times",
         ),
         pytest.param(
-            lambda: spc.s_chart([1.0, 2.0], [5, 1]),
-            "1 subgroups have fewer than 2 cases. Use an XmR chart.",
+            lambda: spc.s_chart([1.0, np.nan], [1, 5]),
+            "no subgroup has two cases and a standard deviation. Use an XmR chart.",
             id="subgroups_of_one",
         ),
         pytest.param(
