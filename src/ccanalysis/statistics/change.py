@@ -99,7 +99,9 @@ def interrupted_time_series(
         harmonics: How many such pairs.
         exposure: For "poisson": what the counts are divided by, as log offset; a period without any is left
             out of the fit.
-        lags: For "linear": standard errors that allow for autocorrelation up to so many periods.
+        lags: For "linear": standard errors that allow for autocorrelation up to so many periods. In series
+            of some dozens of points they are still too short (48 points with autocorrelation 0.4: the 95 %
+            interval held the truth 81 times in 100, that of `gls_ar1` 93 times).
         level: Confidence level, a share.
 
     Returns:
