@@ -161,7 +161,7 @@ def interrupted_time_series(
     if min(n_before, n_after) < FEWEST_PER_SIDE:
         warnings.append(f"Only {min(n_before, n_after)} points on one side of the change; at least {FEWEST_PER_SIDE}.")
     if watson < 1.5 and lags is None:
-        warnings.append("The residuals are autocorrelated, so the interval is too narrow: set lags.")
+        warnings.append("The residuals are autocorrelated, so the interval is too narrow: use gls_ar1.")
     if dispersion > 1.5:
         warnings.append(f"The counts vary {dispersion:.1f} times as much as a Poisson's; the interval allows for it.")
     return Interrupted(table, effect, dispersion, watson, n_before, n_after, tuple(warnings))
