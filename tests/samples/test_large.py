@@ -23,6 +23,9 @@ def test_every_value_keeps_the_contract(frame, column):
     if column.required or (column.derived and column.name != "line_manager"):
         assert values.notna().all()
     present = values.dropna()
+    if present.empty:  # a column that the large centre does not fill
+        assert not column.required
+        return
     if column.low is not None:
         assert present.min() >= column.low
     if column.high is not None:

@@ -38,7 +38,11 @@ def answers(truth: Truth) -> Answers:
         "first_day": plan.first_day.isoformat(),
         "last_day": (plan.end - timedelta(days=1)).isoformat(),
         "extracted_at": plan.extracted.isoformat(),
-        "tables_absent": {"segments": "legs are not exported", "intervals": "contacts are exported one by one"},
+        "tables_absent": {
+            "segments": "legs are not exported",
+            "intervals": "contacts are exported one by one",
+            "reports": "reports are not registered",
+        },
         "calendar": _calendar(plan),
         "people": _people(plan),
         "sources": {export.source: _source(export) for export in truth.exports},

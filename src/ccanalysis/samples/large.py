@@ -97,7 +97,10 @@ def contacts_table(n: int, seed: int = centre.SEED, *, first: int = 0, weeks: in
         "source_row": pa.array(np.arange(first + 1, first + n + 1)),
         "ingest": few(one, ["0" * 12]),
     }
-    return pa.table({column.name: made[column.name] for column in contracts.CONTACTS.columns})
+    kinds = {"boolean": pa.bool_(), "instant": pa.timestamp("us", "UTC"), "integer": pa.int64()}
+    columns = contracts.CONTACTS.columns
+    made |= {column.name: pa.nulls(n, kinds[column.type]) for column in columns if column.name not in made}
+    return pa.table({column.name: made[column.name] for column in columns})
 
 
 def contacts_frame(n: int, seed: int = centre.SEED, *, first: int = 0, weeks: int = centre.WEEKS) -> pd.DataFrame:
