@@ -132,6 +132,19 @@ def test_no_agent_stands_in_the_index(centre, results):
     assert "What to do now" in content
 
 
+@pytest.mark.parametrize("folder_of", ["teams", "line-managers"])
+def test_no_page_for_teams_and_line_managers_defines_a_figure_in_code_or_jargon(centre, folder_of):
+    """Formulas of populations and codes of variants stay in the centre's edition."""
+    folder, _ = centre
+    for page in (folder / "reports" / PERIOD / folder_of).rglob("*.html"):
+        written = re.sub(r"<script.*?</script>", "", page.read_text(encoding="utf-8"), flags=re.S)
+        content = html.unescape(written)
+        told = [word for word in ("SL3", "right-censored", "histogram", "channel = 'voice'") if word in content]
+        assert told == [], page.name
+    whole = (folder / "reports" / PERIOD / "centre" / "02-kpi-performance.html").read_text(encoding="utf-8")
+    assert "channel = 'voice'" in html.unescape(whole)
+
+
 def test_a_line_manager_sees_only_their_own_people(centre, results):
     """Another team's people stand in no byte of a line manager's report."""
     folder, _ = centre

@@ -230,7 +230,7 @@ def answer_time_percentile(*, per_cent: int = 90) -> Measure:
         numerator=Side(where=_ANSWERED, of="wait_s"),
         denominator=Side(where=_ANSWERED),
         quantile=per_cent / 100,
-        trap="percentiles of intervals cannot be averaged; these come from the merged histogram",
+        trap="percentiles of periods or teams cannot be averaged; each is counted from all its waits",
         source="Hyndman and Fan (1996), type 7",
     )
 
@@ -364,7 +364,7 @@ def fcr(*, days: int = 7) -> Measure:
         denominator=Side(where=base),
         settle_days=days,
         excluded="contacts without a customer",
-        trap="the last days are right-censored: shown as provisional",
+        trap="of the last days it cannot be told yet: shown as provisional",
         source="SQM Group, first call resolution",
     )
 

@@ -222,7 +222,7 @@ def calibration_deviation(*, sign: str = "absolute") -> Measure:
     """Mean deviation of evaluators from the reference evaluator, in points of the criterion.
 
     Args:
-        sign: `absolute` (inconsistency) or `signed` (severity below nought, leniency above).
+        sign: `absolute` (inconsistency) or `signed` (severity below zero, leniency above).
     """
     base = f"{_CALIBRATED} and expert_points is not null and not coalesce(expert, false)"
     of = "points - expert_points"

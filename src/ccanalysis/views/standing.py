@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from ccanalysis.display import Card, Cell, Column, Figure, Item, Note, Sparkline
 from ccanalysis.results import Results
 from ccanalysis.verdicts import VERDICT_COLUMNS
 from ccanalysis.views import common
+
+# The code of a published variant at the end of a definition.
+_VARIANT = re.compile(r"\(SL\d, ")
 
 
 def lead(results: Results) -> Note:
@@ -203,10 +207,13 @@ def courses(
 
 
 def definitions_table(results: Results) -> Table:
-    """Show how each KPI is defined and who answers for it."""
+    """Show how each KPI is defined and who answers for it; the formula of a population only to those who keep it."""
+    plain = results.facts.get("audience") in ("team", "line_manager")
     rows = []
     for _, row in results.kpis.iterrows():
-        counted = f"{row['definition']}" + (f"; only where {row['population']}" if row["population"] else "")
+        counted = _VARIANT.sub("(", row["definition"]) if plain else str(row["definition"])
+        if row["population"]:
+            counted += "; of the contacts that the register names" if plain else f"; only where {row['population']}"
         approval = f"approved by {row['approved_by']}" if row["approval"] == "approved" else row["approval"]
         rows.append([row["name"], row["purpose"], counted, row["trap"], f"{row['owner']}; {approval}", row["source"]])
     columns = ["KPI", "Why", "What is counted", "Mind", "Owner and approval", "Source"]
