@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ccanalysis import vendors
 from ccanalysis.contracts import TABLES
 from ccanalysis.errors import CcanalysisError, ContractError, SettingsError
+from ccanalysis.sources import json_files, vendor_files
 
 from . import vendor_exports as made
 from .conftest import CALLS_COLUMNS, Desk, faults, rows
@@ -1028,9 +1029,7 @@ def test_files_that_are_no_json_are_refused(desk, content, message):
 
 def test_what_would_not_fit_into_memory_is_refused(desk, monkeypatch):
     """One document, or one line, beyond the bound; lines below it are read however many there are."""
-    from ccanalysis.sources import vendor_files
-
-    monkeypatch.setattr(vendor_files, "MAX_DOCUMENT", 2_000)
+    monkeypatch.setattr(json_files, "MAX_DOCUMENT", 2_000)
     many = [made.talk_call(n) for n in range(1, 11)]
     staged = read(desk, TALK, made.lines(many), "contacts")
     assert of(staged, "contacts")["kept"] == 10
@@ -1044,8 +1043,6 @@ def test_what_would_not_fit_into_memory_is_refused(desk, monkeypatch):
 
 def test_a_file_that_changes_while_it_is_read_is_refused(desk, monkeypatch):
     """Its digest is taken again from the bytes that were read."""
-    from ccanalysis.sources import vendor_files
-
     real = vendor_files.json_records
 
     def changing(path, records, **more):

@@ -19,7 +19,7 @@ from ccanalysis import contracts, vendors
 from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, NoInputError, SettingsError, place
 from ccanalysis.sources import stage, workbooks
 from ccanalysis.sources.door import Door
-from ccanalysis.sources.vendor_files import is_document
+from ccanalysis.sources.json_files import is_document
 from ccanalysis.vendors import Head, VendorFormat
 from ccanalysis.workspace import ENDINGS, SETTINGS_FILE, Centre, FieldMapping, Source, Workspace, sources_in
 

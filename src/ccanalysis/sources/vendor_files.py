@@ -1,4 +1,4 @@
-"""Exports of vendors, and JSON: flat records in a fixed header, one per contact, leg, question or state.
+"""Exports of vendors, and declared JSON: flat records in a fixed header, one per contact, leg, question or state.
 
 A file is read once, in bounded memory. Each of its records becomes flat records; where several records tell of one
 thing (deliveries of one record, legs of one contact) the engine brings them together, and the vendor's module makes
@@ -8,10 +8,8 @@ rows of each group. Every record ends as a row, a fault with its line, a repeat,
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import itertools
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from ccanalysis.engine import literal, quoted
-from ccanalysis.errors import ContractError, NoInputError, nearest, place
+from ccanalysis.errors import ContractError, nearest, place
 from ccanalysis.sources import csv_files
 from ccanalysis.sources.cells import wanted_columns
 from ccanalysis.sources.csv_files import Records
 from ccanalysis.sources.door import Door, identifying, suspect
 from ccanalysis.sources.exports import Export
+from ccanalysis.sources.json_files import json_records, physical_lines
 from ccanalysis.vendors import format_named
-from ccanalysis.vendors.asterisk_queue_log import LINE, SYSTEM
 from ccanalysis.vendors.common import ASIDE, REPEAT, Asked, Leg, Reading, Record, RefusedError, VendorFormat, at, text
 from ccanalysis.workspace import Source
 
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow.parquet as pq
 
-MAX_DOCUMENT = 64 << 20  # bytes of one line, or of a document that is read whole
 BATCH = 10_000
 LOOKED_AT = 2_000  # records of a file whose fields are listed in notes
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -144,7 +141,7 @@ class _Flattening:
     def _raw_columns(self) -> tuple[str, ...]:
         # A log's lines, or the record's own fields; what the mapping asks for besides goes along.
         assert self.form is not None
-        own = LINE if "log" in self.form.readers else self.header
+        own = self.form.line or self.header
         return tuple(dict.fromkeys((*own, *self.extra, self.group)))
 
     # Reading
@@ -209,7 +206,7 @@ class _Flattening:
                 raise ContractError(problem, remedy=remedy, place=place(export.path))
         readers = self.form.readers if self.form else ("json",)
         begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if "log" in readers:
+        if self.form and self.form.line:
             yield from self._log(export.path, records)
         elif "json" in readers and (begins in (b"{", b"[") or "csv" not in readers):
             envelope = self.form.envelope if self.form else ""
@@ -218,9 +215,11 @@ class _Flattening:
             yield from self._csv(export, records, reading)
 
     def _log(self, path: Path, records: Records) -> Iterator[tuple[int, Record | str]]:
+        form = self.form
+        assert form is not None
         raw = csv_files.Hashing(path)
         with io.BufferedReader(raw, 1 << 20) as file:  # type: ignore[type-var]
-            for row, line in _lines(file, path):
+            for row, line in physical_lines(file, path):
                 written = line.decode("utf-8", errors="replace").rstrip("\r\n")
                 if not written.strip():
                     continue
@@ -233,16 +232,12 @@ class _Flattening:
                     yield row, "control"
                 else:
                     fields[0] = fields[0].partition(".")[0]
-                    record = dict(itertools.zip_longest(LINE, fields[: len(LINE)], fillvalue=""))
-                    if not self._known_event(record["event"]):
-                        self.unknown[record["event"] if re.fullmatch(r"[A-Z_]{2,30}", record["event"]) else "?"] += 1
+                    record = dict(itertools.zip_longest(form.line, fields[: len(form.line)], fillvalue=""))
+                    event = record["event"]
+                    if event not in form.events:
+                        self.unknown[event if re.fullmatch(r"[A-Z_]{2,30}", event) else "?"] += 1
                     yield row, record
         records.sha256 = raw.digest.hexdigest()
-
-    def _known_event(self, event: str) -> bool:
-        from ccanalysis.vendors import asterisk_queue_log as log  # noqa: PLC0415  the lists of its module
-
-        return event in (*log.CALLS, *log.LOGINS, *log.LOGOUTS, *log.PAUSES, *log.UNPAUSES, *SYSTEM)
 
     def _csv(self, export: Export, records: Records, reading: Reading) -> Iterator[tuple[int, Record | str]]:
         work = self.folder / f"work-{export.number}.csv"
@@ -377,7 +372,7 @@ class _Flattening:
     # Notes
 
     def _list_fields(self, record: Record, seen: int) -> None:
-        if seen <= LOOKED_AT and not (self.form and "log" in self.form.readers):
+        if seen <= LOOKED_AT and not (self.form and self.form.line):
             self.fields.update(_paths(record, depth=2))
 
     def _say(self, said: str) -> None:
@@ -390,8 +385,7 @@ class _Flattening:
         if form:
             dropped = [f for f in self.fields if f not in mapped and _below(f, form.personal)]
             shown = sorted({next(p for p in form.personal if _below(f, (p,))) for f in dropped})
-            if "callerid" in form.personal:
-                shown = ["callerid"]
+            shown = list(form.personal) if form.line else shown  # the lines of a log do not name their fields
             if shown:
                 notes.append(
                     f"personal fields of source {name!r} are dropped at the door: {', '.join(map(repr, shown))}"
@@ -483,155 +477,3 @@ class _Writer:
             arrays = [pa.array(column, kind.type) for column, kind in zip(columns, self.schema, strict=True)]
             self.file.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
             self.rows = []
-
-
-# --- JSON -------------------------------------------------------------------------------------------------------------
-
-
-def json_records(path: Path, records: Records, *, envelope: str = "") -> Iterator[tuple[int, Record | str]]:
-    """Yield the objects of a JSON file with the lines that they begin on.
-
-    JSON lines are read line by line; a line may hold several objects, a list, or a document with a list under
-    `envelope`. A file that is one document over several lines is read whole.
-
-    Args:
-        path: The file.
-        records: Takes the digest of its bytes.
-        envelope: The field of a document that holds the records.
-
-    Yields:
-        Line and object, or line and the rule that the line broke.
-
-    Raises:
-        ContractError: A document is not whole, or larger than can be read at once.
-        NoInputError: The file has nothing but blanks.
-    """
-    if is_document(path):
-        yield from _document(path, records, envelope)
-        return
-    raw = csv_files.Hashing(path)
-    found = False
-    with io.BufferedReader(raw, 1 << 20) as file:  # type: ignore[type-var]
-        for row, line in _lines(file, path):
-            try:
-                written = line.decode("utf-8-sig" if row == 1 else "utf-8").strip()
-                objects = _objects(written)
-            except (ValueError, RecursionError):
-                found = True
-                yield row, "json"
-                continue
-            for value in objects:
-                found = True
-                for one in _unwrapped(value, envelope):
-                    yield row, one if isinstance(one, dict) else "record"
-    records.sha256 = raw.digest.hexdigest()
-    if not found:
-        raise NoInputError("the file has no line with text", remedy="Export it again", place=place(path))
-
-
-def _objects(written: str) -> list[Any]:
-    """Return the values that stand in one line, mostly one."""
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-    values, position = [], 0
-    while position < len(written):
-        value, position = decoder.raw_decode(written, position)
-        values.append(value)
-        while position < len(written) and written[position] in " \t\r,":
-            position += 1
-    return values
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _unwrapped(value: Any, envelope: str) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    if envelope and isinstance(value, dict) and isinstance(value.get(envelope), list):
-        return value[envelope]
-    return [value]
-
-
-def _lines(file: Any, path: Path) -> Iterator[tuple[int, bytes]]:
-    row = 0
-    while line := file.readline(MAX_DOCUMENT):
-        row += 1
-        if len(line) == MAX_DOCUMENT:
-            raise ContractError(
-                f"a line is longer than {MAX_DOCUMENT >> 20} MiB",
-                remedy="Export it as JSON lines, one record a line",
-                place=place(path, row=row),
-            )
-        if line.strip():
-            yield row, line
-
-
-def is_document(path: Path) -> bool:
-    """Tell whether a file is one JSON document over several lines, and not one record a line."""
-    with path.open("rb") as file:
-        first = next((line for line in iter(lambda: file.readline(MAX_DOCUMENT), b"") if line.strip()), b"")
-        rest = file.readline(16)
-    stripped = first.removeprefix(b"\xef\xbb\xbf").strip()
-    if not rest or not stripped:
-        return False
-    if stripped in (b"{", b"["):
-        return True
-    try:
-        _objects(stripped.decode("utf-8"))
-    except (ValueError, RecursionError):
-        if stripped[:1] == b"[":
-            return True
-        if path.stat().st_size > MAX_DOCUMENT:
-            return False
-        try:
-            json.loads(path.read_bytes())
-        except (ValueError, RecursionError):
-            return False
-        return True
-    return False
-
-
-def _document(path: Path, records: Records, envelope: str) -> Iterator[tuple[int, Record | str]]:
-    if path.stat().st_size > MAX_DOCUMENT:
-        raise ContractError(
-            f"the file is one JSON document of more than {MAX_DOCUMENT >> 20} MiB",
-            remedy="Export it as JSON lines, one record a line, or in smaller files",
-            place=place(path),
-        )
-    raw = path.read_bytes()
-    records.sha256 = hashlib.sha256(raw).hexdigest()
-    try:
-        written = raw.decode("utf-8-sig")
-        value = json.loads(written, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ContractError(
-            "the file is not whole JSON, so it is damaged, cut or still being written",
-            remedy="Export it again, or run when the export is complete",
-            place=place(path, row=getattr(error, "lineno", None)),
-        ) from None
-    ones = _unwrapped(value, envelope)
-    lines = _lines_of(written, value, ones, envelope)
-    for row, one in zip(lines, ones, strict=True):
-        yield row, one if isinstance(one, dict) else "record"
-
-
-def _lines_of(written: str, value: Any, ones: Sequence[Any], envelope: str) -> list[int]:
-    """Find the line on which each record of a document begins."""
-    if ones and ones[0] is value:
-        return [written.count("\n", 0, written.index("{")) + 1]
-    opened = re.search(r"\[" if isinstance(value, list) else rf'"{re.escape(envelope)}"\s*:\s*\[', written)
-    decoder, lines = json.JSONDecoder(), []
-    position = opened.end() if opened else 0
-    line, counted = 1, 0
-    for _ in ones:
-        position += len(written[position : position + 10_000]) - len(
-            written[position : position + 10_000].lstrip(" \t\r\n,")
-        )
-        line, counted = line + written.count("\n", counted, position), position
-        lines.append(line)
-        try:
-            _, position = decoder.raw_decode(written, position)
-        except ValueError:  # the field stands elsewhere too
-            return [1] * len(ones)
-    return lines

@@ -325,4 +325,6 @@ FORMAT = VendorFormat(
     group=dict.fromkeys(HEADER, "together"),
     merge=merge,
     personal=("callerid",),
+    line=LINE,
+    events=frozenset((*CALLS, *LOGINS, *LOGOUTS, *PAUSES, *UNPAUSES, *SYSTEM)),
 )

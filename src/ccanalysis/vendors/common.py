@@ -119,6 +119,8 @@ class VendorFormat:
         personal: Fields that describe people and are dropped unless a mapping names them.
         ask: Setting -> why it cannot be known.
         envelope: The field of a document that holds the list of records.
+        line: The fields of a line, in order, where it is a log; `event` is one of them.
+        events: The events of a log that are known.
     """
 
     name: str
@@ -141,6 +143,8 @@ class VendorFormat:
     personal: tuple[str, ...] = ()
     ask: Mapping[str, str] = field(default_factory=dict)
     envelope: str = ""
+    line: tuple[str, ...] = ()
+    events: frozenset[str] = frozenset()
 
 
 def at(record: Any, path: str) -> Any:
