@@ -759,6 +759,32 @@ def test_findings_stand_by_certainty_then_register_then_effect():
     assert shuffled["sentence"].tolist() == found["sentence"].tolist()
 
 
+def test_a_gap_of_a_percentile_is_no_sum_over_contacts():
+    """It is how long one contact waited: nothing adds up, and nothing is worth money."""
+    measure = from_catalogue("answer_time_percentile", {"per_cent": 90})
+    kpi = kpi_of(measure, better="down", team=20.0, individual=20.0, worth=30.0)
+    waits = [(wait, count) for wait, count in enumerate([40] * 60)]
+    rows = [("kpi", level, unit, NOW.start, wait, n) for level, unit in (("centre", "centre"), ("team", "a"))
+            for wait, n in waits]  # fmt: skip
+    histogram = pd.DataFrame(rows, columns=[*KEYS, "bin", "n"])
+    total = sum(n for _, n in waits)
+    sums = pd.DataFrame(
+        [("kpi", "centre", "centre", NOW.start, 70_800, total, total, 0), ("kpi", "team", "a", NOW.start, 70_800, total,
+         total, 0)],
+        columns=[*KEYS, "numerator", "denominator", "n", "squares"],
+    )  # fmt: skip
+    gate = pd.DataFrame(
+        [("kpi", "centre", "", NOW.label, "fit", ())],
+        columns=["kpi", "level", "unit", "period", "rating", "reasons"],
+    )
+    judged = judge(series(Components(sums, histogram), [kpi], [NOW], gate), [kpi], NOW, gate)
+    found = findings(judged, [kpi], NOW)
+    found = found[found["kind"] == "improve"]
+    assert len(found)
+    assert found["impact"].isna().all()
+    assert found["money"].isna().all()
+
+
 def test_an_effect_in_seconds_is_counted_in_contacts():
     """A thousand calls that take a tenth too long are as much work as a hundred calls."""
     kpi = kpi_of(MEAN, better="down", team=20.0)

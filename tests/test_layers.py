@@ -75,3 +75,28 @@ def test_importing_the_package_loads_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"pandas", "numpy", "duckdb", "great_expectations", "plotly", "papermill", "nbconvert", "scipy"}
     assert heavy & set(loaded) == set()
+
+
+def test_checks_do_without_the_grammar_that_jsonschema_would_compile():
+    """It costs a second or more and checks only internationalised addresses, which nothing here has."""
+    code = (
+        "import sys; from ccanalysis.imports import skip_slow_import; skip_slow_import(); import jsonschema; "
+        "print('rfc3987_syntax.syntax_helpers' in sys.modules, sys.modules['rfc3987_syntax'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "None"]
+
+
+@pytest.mark.parametrize("module", ["ccanalysis.checks.suites", "ccanalysis.checks.run"])
+def test_suites_and_checks_say_so_before_they_import_it(module):
+    """Reading a suite, and opening Great Expectations, both leave it out."""
+    asked = {
+        "ccanalysis.checks.suites": "from ccanalysis.checks import suites\n"
+        "from ccanalysis.contracts import TABLES\n"
+        f"from pathlib import Path\nsuites.load(Path({str(SOURCE.parents[1] / 'expectations')!r}), TABLES)",
+        "ccanalysis.checks.run": "import duckdb\nfrom ccanalysis.checks.run import decide\n"
+        "decide(duckdb.connect(), {}, {})",
+    }[module]
+    code = f"import sys\n{asked}\nprint('jsonschema' in sys.modules, 'rfc3987_syntax.syntax_helpers' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -161,6 +161,21 @@ def test_a_value_on_its_target_is_met_whatever_floating_point_makes_of_it(per_ce
     assert verdict_of(short, [per_cent], n=100)["status"] == "within_tolerance"
 
 
+@pytest.mark.parametrize(
+    ("numerator", "reason"),
+    [
+        pytest.param(778, "the interval reaches the target", id="target"),
+        pytest.param(760, "the interval reaches the agreed tolerance", id="tolerance_alone"),
+    ],
+)
+def test_an_open_miss_says_which_of_the_two_its_interval_reaches(numerator, reason):
+    """A miss whose interval lies wholly below the target is certain; only whether by more than agreed is open."""
+    found = verdict_of(kpi_of(team=0.80, tolerance=0.02), [numerator])
+    assert found["status"] == "missed_chance"
+    assert (found["ci_high"] >= 0.80) == (numerator == 778)
+    assert found["reasons"] == (reason,)
+
+
 @pytest.mark.parametrize(("minimum_n", "status"), [(1000, "met"), (1001, "not_judged")])
 def test_a_figure_of_too_few_cases_is_not_judged(minimum_n, status):
     """As many as asked for are enough; the reason says how many there are."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccanalysis import views
+from ccanalysis import text, views
 from ccanalysis.display import Figure, Note, Table
 from ccanalysis.editions import Reader, write
 from ccanalysis.findings import changes, findings
@@ -332,3 +332,60 @@ def test_kpis_worth_a_look_come_first_and_no_unit_is_ranked(centre):
     turned = centre.verdicts.assign(status="met", variation="common_cause")
     turned.loc[turned["kpi"] == "complaints", "variation"] = "improving"
     assert views.worth_a_look(replace(centre, _frames={"verdicts": turned})) == ["complaints", "answered", "wait"]
+
+
+def test_a_card_says_with_how_many_cases_and_between_which_ends(centre):
+    """The interval stands beside n, so that nobody takes a card for the truth."""
+    rows = centre.verdicts[(centre.verdicts["level"] == "centre")].set_index("name")
+    for card in views.cards(centre).cards:
+        around = text.interval(rows.loc[card.name])
+        assert around
+        assert card.note.startswith(f"n {text.number(rows.loc[card.name, 'n'])}, {around}")
+
+
+def test_a_card_that_was_not_judged_says_its_first_reason_once(frames, tmp_path):
+    """A reader sees why there is no verdict without opening the table."""
+    changed = dict(frames)
+    judged = frames["verdicts"].copy()
+    mine = (judged["kpi"] == "wait") & (judged["level"] == "centre")
+    judged.loc[mine, "status"] = "not_judged"
+    judged.loc[mine, "provisional"] = True
+    judged["reasons"] = [
+        ("provisional: it settles 7 days after the period", "another") if own else given
+        for own, given in zip(mine, judged["reasons"], strict=True)
+    ]
+    changed["verdicts"] = judged
+    [card] = [card for card in views.cards(results_of(tmp_path, changed)).cards if card.name == "KPI wait"]
+    assert card.note.endswith(", provisional: it settles 7 days after the period")
+    assert card.note.count("provisional") == 1
+
+
+def test_the_table_of_verdicts_carries_the_tolerance_beside_the_target(tmp_path):
+    """A miss within the tolerance cannot be understood without it."""
+    share = replace(
+        kpi_of("answered", SHARE, "up", 0.8),
+        targets=(Target(since=date(2020, 1, 1), team=0.8, individual=None, tolerance=0.02),),
+    )
+    results = results_of(tmp_path, frames_of(kpis=[share]))
+    table = views.verdict_table(results, level="centre")
+    target = table.rows[0][[getattr(column, "label", column) for column in table.columns].index("Target")]
+    assert target.note.startswith("tolerance 2")
+    assert "points" in target.note
+
+
+def test_what_to_do_carries_the_cases_and_the_interval(centre):
+    """A line that calls for action says on what it rests."""
+    found = centre.findings
+    improve = found[(found["tier"] == "act") & (found["kind"] == "improve")].iloc[0]
+    [item] = [item for item in views.to_do(centre, most=99).items if improve["unit"] in item.text]
+    row = centre.verdicts.query("kpi == @improve.kpi and level == @improve.level and unit == @improve.unit").iloc[0]
+    assert f"(n {text.number(row['n'])}, {text.interval(row)})" in item.text
+
+
+def test_what_changed_carries_the_whole_sentence(frames, tmp_path):
+    """A word such as "missed" alone says neither how much nor how sure."""
+    moved = frames["changes"].copy()
+    assert (moved["level"] == "centre").any()
+    items = views.changes_note(results_of(tmp_path, frames)).items
+    assert [item.detail for item in items] == moved.loc[moved["level"] == "centre", "sentence"].tolist()
+    assert all(item.detail for item in items)

@@ -290,6 +290,24 @@ def test_a_file_in_the_place_of_the_reports_is_not_replaced(centre):
     place.unlink()
 
 
+def test_a_week_after_the_data_is_refused_before_anything_is_checked(centre):
+    """What is read once is known to end too early; minutes of checks would say no more."""
+    folder, _ = centre
+    done = command(folder, "run", "--period", "2027-W10")
+    assert done.returncode == 3
+    assert "there is no row in 2027-W10. The data end on 2026-11-14; give an earlier period" in done.stderr
+    assert "Checking" not in done.stderr
+
+
+def test_a_sample_is_not_written_into_a_file(tmp_path):
+    """The file is somebody's."""
+    place = tmp_path / "notes.txt"
+    place.write_text("mine", encoding="utf-8")
+    done = command(tmp_path, "sample", "--output", str(place))
+    assert (done.returncode, place.read_text(encoding="utf-8")) == (2, "mine")
+    assert done.stderr == f"ccanalysis: {str(place)!r} is a file. Give a folder with --output\n"
+
+
 def test_a_run_of_a_week_that_is_not_fit_says_so(centre):
     """The reports are made and say why; the exit code tells a scheduler that a gate refused."""
     folder, _ = centre
