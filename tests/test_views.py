@@ -389,3 +389,13 @@ def test_what_changed_carries_the_whole_sentence(frames, tmp_path):
     items = views.changes_note(results_of(tmp_path, frames)).items
     assert [item.detail for item in items] == moved.loc[moved["level"] == "centre", "sentence"].tolist()
     assert all(item.detail for item in items)
+
+
+def test_a_rule_that_failed_names_its_first_rows_by_file_and_row(frames, tmp_path):
+    """The analyst opens the file at the row; the team that has most of them is where to ask."""
+    failing = [("b", 7, "Ely"), ("a", 12, "Ely"), ("a", 3, "Aire"), ("b", 2, "Ely"), ("c", 9, None)]
+    rows = [("contacts", "r1", f"data/{name}.csv", row, NOW.label, team) for name, row, team in failing]
+    failures = pd.DataFrame(rows, columns=["table", "rule", "source_file", "source_row", "period", "team"])
+    table = views.rules_table(results_of(tmp_path, frames | {"failures": failures}))
+    where = table.rows[0][[getattr(column, "label", column) for column in table.columns].index("Where")]
+    assert where.text == "a.csv, rows 3 and 12; b.csv, row 2; 2 more, in 3 files; 3 of 5 are of team Ely"

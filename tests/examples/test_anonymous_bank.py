@@ -150,6 +150,7 @@ def test_the_whole_list_of_impossible_rows_is_published_with_the_reports(workspa
     made = run.run(workspace, "2010-08")
     assert not made.failed
     published = pd.read_csv(made.folder / "data-quality" / "rows.csv")
+    pd.testing.assert_frame_equal(pd.read_parquet(made.folder / "data-quality" / "rows.parquet"), rows_at_fault(august))
     assert len(published) == len(rows_at_fault(august)) == sum(COUNTS.values())
     assert published.columns.tolist() == ["table", "source_file", "source_row", "rule", "counted", "reason"]
 

@@ -235,6 +235,7 @@ def _finish(
             listed = views.rows_at_fault(computed)
             rows = export.to_csv(listed, list(listed.columns))
             (job.output.parent / "rows.csv").write_text(rows, encoding="utf-8", newline="")
+            listed.to_parquet(job.output.parent / "rows.parquet", index=False)
     # Whoever opens the index sees what the centre's edition shows: no person.
     centre = editions.write(computed, Reader("centre", ""), built.parent / "slices" / "index")
     page = render_index(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +81,15 @@ def _effect(effects: pd.DataFrame, kpi: str, unit: str) -> str:
 
 
 def rules_table(results: Results) -> Table | Note:
-    """Show the rules that failed, the gravest first, with the remedy."""
+    """Show the rules that failed, the gravest first, with where they failed and the remedy."""
     rules = common.frame(results, "expectations", ["outcome"])
     failed = rules[rules["outcome"] == "failed"]
     if failed.empty:
         return Note(kind="paragraph", text="No rule failed.")
-    return _rules(failed, "Rules that failed")
+    rows = results.failures
+    places = {str(rule): _where(group) for rule, group in rows.groupby("rule")} if len(rows) else {}
+    note = "The rows of rules on accuracy; every one of them stands in rows.csv and rows.parquet beside this page."
+    return _rules(failed, "Rules that failed", places=places, note=note if places else "")
 
 
 def not_assessed_table(results: Results) -> Table | Note:
@@ -98,15 +102,41 @@ def not_assessed_table(results: Results) -> Table | Note:
     return _rules(unknown, "Rules that could not be assessed")
 
 
-def _rules(rules: pd.DataFrame, caption: str) -> Table:
+def _rules(rules: pd.DataFrame, caption: str, *, places: Mapping[str, str] | None = None, note: str = "") -> Table:
     order = {"block": 0, "caution": 1, "note": 2}
     shown = rules.assign(_order=rules["severity"].map(order)).sort_values(["_order", "table", "rule"])
     rows = [
-        [row["about"], row["table"], row["verdict"], row["severity"], row["reason"] or row["outcome"], row["remedy"]]
+        [
+            row["about"],
+            row["table"],
+            row["verdict"],
+            row["severity"],
+            row["reason"] or row["outcome"],
+            *([] if places is None else [places.get(row["rule"], "")]),
+            row["remedy"],
+        ]
         for _, row in shown.iterrows()
     ]
-    columns = ["Rule", "Table", "Speaks of", "Severity", "What was found", "What to do"]
-    return Table(columns=columns, rows=rows, caption=caption)
+    where = [] if places is None else ["Where"]
+    columns = ["Rule", "Table", "Speaks of", "Severity", "What was found", *where, "What to do"]
+    return Table(columns=columns, rows=rows, caption=caption, note=note)
+
+
+def _where(rows: pd.DataFrame, *, most: int = 3) -> str:
+    """Name the first rows that failed a rule by file and row, how many more there are, and a team that has most."""
+    first = rows.sort_values(["source_file", "source_row"]).head(most)
+    shown = [
+        f"{Path(str(name)).name}, {'row' if len(group) == 1 else 'rows'} "
+        + text.listed([str(row) for row in group["source_row"]])
+        for name, group in first.groupby("source_file", sort=False)
+    ]
+    files = rows["source_file"].nunique()
+    more = f"; {text.number(len(rows) - most)} more" if len(rows) > most else ""
+    more += f", in {text.count(files, 'file')}" if more and files > 1 else ""
+    teams = rows["team"].dropna().value_counts()
+    if len(rows) > most and len(teams) and 2 * teams.iloc[0] > len(rows):
+        more += f"; {text.number(teams.iloc[0])} of {text.number(len(rows))} are of team {teams.index[0]}"
+    return "; ".join(shown) + more
 
 
 def rules_count(results: Results) -> Note:
