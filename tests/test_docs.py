@@ -422,11 +422,12 @@ PYTHON_PAGES = sorted({block.page for block in all_blocks("python", pages=OURS)}
 def riverside(follower, tmp_path_factory):
     """The workspace that the tutorial ends with."""
     folder = tmp_path_factory.mktemp("docs") / "riverside"
-    folder.mkdir()
-    for name in ("expectations", "notebooks"):
-        shutil.copytree(ROOT / name, folder / name)
-    shutil.copytree(DOCS / "tutorial", folder / "exports")
-    for block in follower.blocks(TUTORIAL.read_text(encoding="utf-8")):
+    page = TUTORIAL.read_text(encoding="utf-8")
+    [command] = re.findall(r"^\$ ccanalysis (init .*)$", page, flags=re.M)
+    typed = [{"../riverside": str(folder)}.get(word, word) for word in shlex.split(command)]
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(io.StringIO()):
+        assert cli.main(typed) == 0
+    for block in follower.blocks(page):
         follower.write_file(block, folder)
     return folder
 

@@ -35,6 +35,7 @@ ORDER = [
     "export",
     "reports",
     "samples",
+    "init",
     "cli",
 ]
 

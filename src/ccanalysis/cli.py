@@ -57,6 +57,25 @@ def _add_register(command: Callable[..., argparse.ArgumentParser], period: Calla
     governed.add_argument("--unit", metavar="UNIT", help="variants: only this unit")
 
 
+def _add_init(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command that makes a workspace."""
+    begin = command(
+        "init",
+        "make a workspace from exports: mapping, register and roster proposed, data checked, first report written",
+        "  ccanalysis init riverside exports/calls.csv --time-zone Europe/London --channel voice\n"
+        "  ccanalysis init amazon exports/*.jsonl --time-zone America/Denver --holidays US",
+        workspace=False,
+    )
+    begin.add_argument("name", metavar="NAME", help="the folder to make")
+    begin.add_argument("exports", nargs="+", metavar="EXPORT", help="export files; they are copied below it")
+    begin.add_argument("--time-zone", required=True, metavar="ZONE", help="the centre's zone, as Europe/London")
+    begin.add_argument("--centre", default="", metavar="NAME", help="the centre's name (default: that of the folder)")
+    begin.add_argument("--channel", default="", metavar="CHANNEL", help="the medium, where an export does not say it")
+    begin.add_argument("--holidays", default="", metavar="NATION", help="whose bank holidays, as GB-ENG")
+    begin.add_argument("--no-report", action="store_true", help="make the workspace only")
+    begin.add_argument("--no-browser", action="store_true", help="write the first report and do not open it")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ccanalysis",
@@ -67,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ccanalysis {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, about: str, example: str) -> argparse.ArgumentParser:
+    def command(name: str, about: str, example: str, *, workspace: bool = True) -> argparse.ArgumentParser:
         added = commands.add_parser(
             name,
             help=about,
@@ -75,9 +94,10 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"examples:\n{example}\n\n{_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        added.add_argument(
-            "--workspace", default=".", metavar="DIR", help="folder with ccanalysis.toml (default: here)"
-        )
+        if workspace:
+            added.add_argument(
+                "--workspace", default=".", metavar="DIR", help="folder with ccanalysis.toml (default: here)"
+            )
         return added
 
     def period(added: argparse.ArgumentParser) -> None:
@@ -94,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--level", metavar="LEVEL", help="only this level: centre, site, team, queue, ...")
         added.add_argument("--unit", metavar="UNIT", help="only this unit")
 
+    _add_init(command)
     run = command(
         "run",
         "read, check, measure, judge and write the reports of a period",
@@ -174,6 +195,8 @@ def _parser() -> argparse.ArgumentParser:
         help="an export; exit 0 where all of it is known and sound, 1 where something is at fault or to be filled in",
     )
     sources.add_argument("--write", action="store_true", help="append the block to ccanalysis.toml, under a new name")
+    sources.add_argument("--time-zone", default="", metavar="ZONE", help="try: the zone of times without an offset")
+    sources.add_argument("--channel", default="", metavar="CHANNEL", help="try: the medium, where FILE does not say it")
 
     lab = command(
         "lab",
@@ -475,7 +498,9 @@ def _sources(options: argparse.Namespace) -> ExitCode:
         raise SettingsError("there is no file to try", remedy="Write ccanalysis sources try FILE")
     from ccanalysis.sources import trying
 
-    trial = trying.try_file(Path(options.file), Path(options.workspace))
+    trial = trying.try_file(
+        Path(options.file), Path(options.workspace), zone=options.time_zone, channel=_channel(options.channel)
+    )
     for line in trial.lines():
         print(line)
     if not trial.settings:
@@ -487,6 +512,53 @@ def _sources(options: argparse.Namespace) -> ExitCode:
     if trying.FILL_IN in trial.settings:
         _say(f"ccanalysis: what the file does not say is marked {trying.FILL_IN!r}; put it in before the next run")
     return ExitCode.ALL_MADE if trial.complete else ExitCode.SOME_FAILED
+
+
+def _channel(name: str) -> str:
+    """Return a channel as it was given, or refuse it."""
+    from ccanalysis.contracts import CHANNELS
+    from ccanalysis.errors import nearest
+
+    if name and name not in CHANNELS:
+        raise SettingsError(f"there is no channel {name!r}", remedy=nearest(name, CHANNELS))
+    return name
+
+
+def _init(options: argparse.Namespace) -> ExitCode:
+    from ccanalysis import init
+    from ccanalysis.workspace import Workspace
+
+    made = init.create(
+        Path(options.name),
+        [Path(export) for export in options.exports],
+        zone=options.time_zone,
+        name=options.centre,
+        holidays=options.holidays,
+        channel=_channel(options.channel),
+        say=_say,
+    )
+    for line in [*made.said, *(f"note: {note}" for note in made.notes)]:
+        print(line)
+    here = made.folder.as_posix()
+    if not made.ready:
+        for line in made.open:
+            print(f"to fill in: {line}")
+        print(f"then: ccanalysis run --workspace {here}")
+        return ExitCode.SOME_FAILED
+    if options.no_report:
+        print(f"next: ccanalysis run --workspace {here}")
+        return ExitCode.ALL_MADE
+    from ccanalysis.reports.run import run
+
+    done = run(Workspace.open(made.folder), jobs=os.cpu_count() or 1, say=_say)
+    for line in done.lines():
+        print(line)
+    index = done.folder / "index.html"
+    if index.is_file() and not options.no_browser and sys.stdout.isatty():
+        import webbrowser
+
+        webbrowser.open(index.as_uri())
+    return ExitCode.SOME_FAILED if done.failed or done.refused else ExitCode.ALL_MADE
 
 
 def _lab(options: argparse.Namespace) -> ExitCode:
@@ -509,6 +581,7 @@ def _lab(options: argparse.Namespace) -> ExitCode:
 
 
 _COMMANDS = {
+    "init": _init,
     "run": _run,
     "check": _check,
     "kpis": _kpis,

@@ -184,6 +184,16 @@ DEFAULT_REPORTS = (
 )
 
 
+def general_path(name: str) -> Path:
+    """Return the folder of suites or notebooks that ccanalysis brings: of the installed package, else of its checkout.
+
+    Args:
+        name: `expectations` or `notebooks`.
+    """
+    installed, checkout = Path(__file__).parent / "general", Path(__file__).resolve().parents[2]
+    return (installed if installed.is_dir() else checkout) / name
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
     """A checked workspace.
@@ -253,16 +263,16 @@ class Workspace:
 
     @property
     def suites_path(self) -> Path:
-        """The folder with one suite per table: the workspace's own, else that of the checkout that is installed."""
+        """The folder with one suite per table: the workspace's own, else that of ccanalysis itself."""
         return self._own_or_general("expectations")
 
     @property
     def notebooks_path(self) -> Path:
-        """The folder with the notebooks: the workspace's own, else those of the checkout that is installed."""
+        """The folder with the notebooks: the workspace's own, else those of ccanalysis itself."""
         return self._own_or_general("notebooks")
 
     def _own_or_general(self, name: str) -> Path:
-        own, general = self.root / name, Path(__file__).resolve().parents[2] / name
+        own, general = self.root / name, general_path(name)
         return general if general.is_dir() and not own.is_dir() else own
 
     @property

@@ -131,9 +131,9 @@ def test_a_table_of_no_known_format_is_shown_with_positions_and_a_block_to_fill_
         "zone = \"FILL IN\"  # 'Start' holds times written NN/NN/NNNN NN:NN; the first number goes above 12, so it is "
         "the day, without a zone\n"
         "[sources.columns]\n"
-        'contact_id = "FILL IN"  # identifier of the contact\n'
-        'offered_at = { column = "FILL IN", format = "FILL IN" }  # when the contact was offered to a queue or agent; '
-        "'Start' holds times written NN/NN/NNNN NN:NN; the first number goes above 12, so it is the day\n"
+        "# wait_s: 'Wait': its median is 9.5, and nothing in the export says its unit\n"
+        'contact_id = "Call"\n'
+        'offered_at = { column = "Start", format = "%d/%m/%Y %H:%M" }\n'
         'channel = { value = "FILL IN" }  # or column and codes; one of voice, chat, email, social, sms, video, post\n'
         'outcome = { column = "FILL IN", codes = { } }  # each text of the export = one of answered, abandoned, '
         "left_menu, callback_promised, flowed_out, voicemail, refused, void\n"

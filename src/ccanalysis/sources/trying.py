@@ -17,7 +17,7 @@ import pandas as pd
 
 from ccanalysis import contracts, vendors
 from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, NoInputError, SettingsError, place
-from ccanalysis.sources import stage, workbooks
+from ccanalysis.sources import proposing, stage, workbooks
 from ccanalysis.sources.door import Door
 from ccanalysis.sources.json_files import is_document
 from ccanalysis.vendors import Head, VendorFormat
@@ -115,12 +115,14 @@ class Trial:
             yield from (f"  note: {note}" for note in one.notes)
 
 
-def try_file(path: Path, root: Path) -> Trial:
+def try_file(path: Path, root: Path, *, zone: str = "", channel: str = "") -> Trial:
     """Find out what a file is, and read its beginning.
 
     Args:
         path: The file.
         root: The folder of the workspace, from which `files` is told.
+        zone: The zone of times without an offset, where somebody has said so.
+        channel: The medium of every contact, where somebody has said so and the file does not.
 
     Raises:
         NoInputError: There is no such file, or it is empty.
@@ -135,15 +137,18 @@ def try_file(path: Path, root: Path) -> Trial:
         copy, part = _beginning(path, Path(folder))
         if found is not None:
             form, evidence = found
-            tables = tuple(_try_table(form, table, path, root, copy, head, part=part) for table in form.tables)
+            tables = tuple(
+                _try_table(form, table, path, root, copy, head, part=part, zone=zone, channel=channel)
+                for table in form.tables
+            )
             title = f"{form.title} ({form.name})"
             return Trial(file=path.name, title=title, evidence=evidence, tables=tables, known=True, part=part)
         if (known := vendors.declared(head)) is not None:
             title, evidence, text = known
-            table = _declared(text, path, root, copy, head, part=part)
+            table = _declared(text, path, root, copy, head, part=part, zone=zone)
             title = f"{title}, read by a declared mapping"
             return Trial(file=path.name, title=title, evidence=evidence, tables=(table,), known=True, part=part)
-        return _generic(path, root, copy, head, part=part)
+        return _generic(path, root, copy, head, part=part, zone=zone, channel=channel)
 
 
 def _beginning(path: Path, folder: Path) -> tuple[Path, bool]:
@@ -181,7 +186,16 @@ def _line(name: str, value: Any, remark: str = "") -> str:
 
 
 def _try_table(
-    form: VendorFormat, table: str, path: Path, root: Path, copy: Path, head: Head, *, part: bool
+    form: VendorFormat,
+    table: str,
+    path: Path,
+    root: Path,
+    copy: Path,
+    head: Head,
+    *,
+    part: bool,
+    zone: str,
+    channel: str,
 ) -> TriedTable:
     files, remark = _files(path, root)
     lines = [
@@ -193,26 +207,28 @@ def _try_table(
     ]
     if head.kind == "csv" and head.delimiter != ",":
         lines.append(_line("delimiter", head.delimiter))
-    lines += [_line(setting, FILL_IN, why) for setting, why in form.ask.items()]
+    said = {"zone": zone, "channel": channel}
+    lines += [_line(setting, said.get(setting) or FILL_IN, why) for setting, why in form.ask.items()]
     told = tomllib.loads(form.tables[table])
     missing = [c for c in contracts.TABLES[table].mapped if c.required and c.name not in told]
     if missing:
         lines.append("[sources.columns]")
     for column in missing:
         why = f"the export does not say it; one of {', '.join(column.values)}" if column.values else column.about  # noqa: PD011
-        lines.append(f"{column.name} = {{ value = {json.dumps(FILL_IN)} }}  # {why}")
+        value = said.get(column.name) or FILL_IN
+        lines.append(f"{column.name} = {{ value = {json.dumps(value)} }}  # {why}")
     block = "\n".join([*lines, ""])
     trial = "\n".join(_stand_in(line, copy.name) for line in lines)
     return _stage_one(table, block, trial, copy, part=part)
 
 
-def _declared(text: str, path: Path, root: Path, copy: Path, head: Head, *, part: bool) -> TriedTable:
+def _declared(text: str, path: Path, root: Path, copy: Path, head: Head, *, part: bool, zone: str) -> TriedTable:
     """Try a mapping that is declared as a whole: its place and its zone are the file's own."""
     files, remark = _files(path, root)
     own = {
         "name": _line("name", _source_name(path, "contacts")),
         "files": _line("files", files, remark),
-        "zone": _line("zone", FILL_IN, "the export writes local times and not of which zone"),
+        "zone": _line("zone", zone or FILL_IN, "the export writes local times and not of which zone"),
     }
     if head.delimiter != ",":
         own["files"] += "\n" + _line("delimiter", head.delimiter)
@@ -291,11 +307,12 @@ def _told(mapping: FieldMapping) -> str:
 # --- files of no known format -----------------------------------------------------------------------------------------
 
 
-def _generic(path: Path, root: Path, copy: Path, head: Head, *, part: bool) -> Trial:
-    """Show the columns of a file and offer a block to fill in."""
+def _generic(path: Path, root: Path, copy: Path, head: Head, *, part: bool, zone: str = "", channel: str = "") -> Trial:
+    """Show the columns of a file, and propose a block; what nothing speaks for is left to fill in."""
     kind, evidence = _kind(copy, head)
-    names, samples, more = _columns(copy, kind, head)
-    forms = {name: _form(samples.get(name, ())) for name in names}
+    names, rows, more = _columns(copy, kind, head)
+    forms = {name: _form([row[name] for row in rows if row.get(name)]) for name in names}
+    proposed = proposing.propose(names, rows, channel=channel)
     files, remark = _files(path, root)
     lines = [
         "[[sources]]",
@@ -307,12 +324,17 @@ def _generic(path: Path, root: Path, copy: Path, head: Head, *, part: bool) -> T
         lines.append(_line("format", kind))
     lines += more
     local = [name for name in names if forms[name].startswith("times") and not forms[name].endswith("with offset")]
-    if local:
-        why = f"{local[0]!r} holds {forms[local[0]]}, without a zone"
-        lines.append(_line("zone", FILL_IN, why))
+    if local or proposed.local:
+        why = f"{local[0]!r} holds {forms[local[0]]}, without a zone" if local else "times are written without a zone"
+        lines.append(_line("zone", zone or FILL_IN, "" if zone else why))
     lines.append("[sources.columns]")
+    lines += [
+        f"# {column}: {why}" for column, why in proposed.open.items() if not contracts.CONTACTS.column(column).required
+    ]
     for column in contracts.CONTACTS.mapped:
-        if column.required:
+        if column.name in proposed.lines:
+            lines.append(proposed.lines[column.name])
+        elif column.required:
             lines.append(_asked(column, names, forms))
     doubtful = [position for position, name in enumerate(names, 1) if _VALUE.search(name)]
     if doubtful and kind in ("csv", "excel"):
@@ -323,11 +345,14 @@ def _generic(path: Path, root: Path, copy: Path, head: Head, *, part: bool) -> T
         )
     header = tuple((position, name, forms[name]) for position, name in enumerate(names, 1))
     block = "\n".join([*lines, ""])
+    table = TriedTable(table="contacts", block=block)
+    if FILL_IN not in block:
+        table = _stage_one("contacts", block, "\n".join(_stand_in(line, copy.name) for line in lines), copy, part=part)
     return Trial(
         file=path.name,
         title=f"not an export that ccanalysis knows; {_KIND_WORDS[kind]} with {len(names)} columns",
         evidence=evidence,
-        tables=(TriedTable(table="contacts", block=block),),
+        tables=(table,),
         header=header,
         part=part,
     )
@@ -369,11 +394,12 @@ def _kind(copy: Path, head: Head) -> tuple[str, str]:
     )
 
 
-def _columns(copy: Path, kind: str, head: Head) -> tuple[list[str], dict[str, list[str]], list[str]]:
-    """Return the names, some values of each (they are never shown), and the lines that the dialect needs."""
+def _columns(copy: Path, kind: str, head: Head) -> tuple[list[str], list[dict[str, str]], list[str]]:
+    """Return the names, some rows (their values are never shown), and the lines that the dialect needs."""
     if kind == "parquet":
         frame = pd.read_parquet(copy).head(SAMPLE_ROWS)
-        return list(frame.columns), {name: frame[name].dropna().astype(str).tolist() for name in frame}, []
+        texts = frame.astype(str).where(frame.notna(), "")
+        return list(frame.columns), texts.to_dict("records"), []
     if kind == "excel":
         source = Source(name="trial", table="contacts", files=copy.name, format="excel")
         work, door = copy.with_suffix(".rows.csv"), Door(set(), delimiter=",", quote='"')
@@ -383,8 +409,8 @@ def _columns(copy: Path, kind: str, head: Head) -> tuple[list[str], dict[str, li
         return names, _by_name(names, rows), []
     if kind == "json":
         names = list(dict.fromkeys(name for record in head.records for name in _paths(record)))
-        values = {n: [str(v) for record in head.records if (v := _at(record, n)) is not None] for n in names}
-        return names, values, []
+        found = [{name: _at(record, name) for name in names} for record in head.records]
+        return names, [{n: "" if v is None else str(v) for n, v in record.items()} for record in found], []
     more = [] if head.delimiter == "," else [_line("delimiter", head.delimiter)]
     raw = copy.read_bytes()
     try:
@@ -412,8 +438,8 @@ def _at(record: Any, path: str) -> Any:
     return record
 
 
-def _by_name(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    return {name: [row[n].strip() for row in rows if n < len(row) and row[n].strip()] for n, name in enumerate(names)}
+def _by_name(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    return [{name: row[n].strip() if n < len(row) else "" for n, name in enumerate(names)} for row in rows]
 
 
 def _form(values: Sequence[str]) -> str:
