@@ -268,7 +268,7 @@ WRITE_FIELD = 'Write for example wait_s = { column = "Queue time", unit = "s" }'
            "ccanalysis.toml:8: 'files' names no file. Write for example files = \"data/contacts_*.csv\"")
           for files in ("", "{archive}")),
         (changed('files = "data/*.csv"', 'files = "data/*.csv"\nformat = "tsv"'),
-         "ccanalysis.toml:9: 'format' is 'tsv', which is not one of csv, excel, parquet, json"),
+         "ccanalysis.toml:9: 'format' is 'tsv', which is not one of csv, excel, parquet, json, postgresql"),
         (changed('files = "data/*.csv"', 'files = "data/*.csv"\ndecimal = ";"'),
          "ccanalysis.toml:9: 'decimal' is ';', which is not one of ., ,"),
         (changed('files = "data/*.csv"', 'files = "data/*.csv"\nzone = "UCT+5"'),

@@ -20,7 +20,7 @@ from ccanalysis.errors import NoInputError, SettingsError, nearest, place
 from ccanalysis.periods import KINDS, Kind
 
 SETTINGS_FILE = "ccanalysis.toml"
-FORMATS = ("csv", "excel", "parquet", "json")
+FORMATS = ("csv", "excel", "parquet", "json", "postgresql")
 ENDINGS = {
     ".xlsx": "excel",
     ".xlsm": "excel",
@@ -97,15 +97,15 @@ class FieldMapping:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One family of export files and the contract table it fills.
+    """One family of export files, or one query of a database, and the contract table it fills.
 
     Attributes:
         name: A short name for intake tables and errors.
         table: The contract table.
-        files: A glob below the workspace, or below a declared path written `{name}/...`.
+        files: A glob below the workspace, or below a declared path written `{name}/...`; required but for a database.
         vendor: The vendor's format, as `amazon_connect.contact_records`; empty for a table that the mapping alone
             describes. Columns that are given here take the place of the vendor's, codes are added to them.
-        format: `csv`, `excel`, `parquet` or `json`; where it is not given, the ending of `files` tells.
+        format: `csv`, `excel`, `parquet`, `json` or `postgresql`; where it is not given, the ending of `files` tells.
         encoding: The declared encoding; a byte order mark is honoured, nothing else is guessed.
         delimiter: The field delimiter of a CSV file.
         quote: The quote character of a CSV file, or empty for none.
@@ -114,6 +114,11 @@ class Source:
         skip_lines: Title lines above the header.
         ignore_where: Export column -> texts of rows that are not records (a `Total` row); counted as set aside.
         sheet: The worksheet, or empty for the only one.
+        connection: For `postgresql`: the name of the environment variable that holds the connection string. The string
+            itself never stands in the settings.
+        relation: For `postgresql`: a table or view, as `telephony.calls`; only the mapped columns are asked for.
+        query: For `postgresql`, in place of `relation`: one SELECT, whose columns the mapping names.
+        timeout_s: For `postgresql`: seconds that the server may take over one answer.
         zone: The zone of times without an offset.
         columns: How each contract column is filled.
         line: Where it stands in the settings file.
@@ -121,9 +126,9 @@ class Source:
 
     name: str
     table: str
-    files: str
+    files: str = ""
     vendor: str = ""
-    format: Literal["csv", "excel", "parquet", "json"] = "csv"
+    format: Literal["csv", "excel", "parquet", "json", "postgresql"] = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
@@ -132,6 +137,10 @@ class Source:
     skip_lines: int = 0
     ignore_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sheet: str = ""
+    connection: str = ""
+    relation: str = ""
+    query: str = ""
+    timeout_s: int = 600
     zone: str | None = None
     columns: Mapping[str, FieldMapping] = field(default_factory=dict)
     line: int = 0
@@ -599,16 +608,8 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
     table_name = section.take("table", str)
     if table_name not in tables:
         raise section.error("table", f"there is no contract table {table_name!r}", nearest(table_name, list(tables)))
-    files = section.take("files", str)
-    if (match := re.match(r"\{(\w+)\}", files)) and match[1] not in paths:
-        raise section.error("files", f"no path {match[1]!r} is declared", f"Add a section [paths.{match[1]}]")
-    pattern = re.sub(r"^\{\w+\}/?", "", files)
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise section.error(
-            "files", "'files' must lie below the workspace", "Declare other places as [paths.NAME] and write {NAME}/..."
-        )
-    if not pattern.strip():
-        raise section.error("files", "'files' names no file", 'Write for example files = "data/contacts_*.csv"')
+    database = _database(section, name)
+    files, pattern = ("", "") if database else _files(section, paths)
     table = tables[table_name]
     vendor = _vendor(section, table_name)
     columns_section = section.section("columns")
@@ -646,12 +647,71 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
         zone=section.zone("zone", None),
         columns=columns,
         line=line,
+        **database,
     )
     section.finish()
     for setting, why in (vendor.ask if vendor else {}).items():
         if not getattr(source, setting):
             raise section.error(setting, f"source {name!r} does not say its {setting!r}: {why}", _ASKED[setting])
     return source
+
+
+def _files(section: _Section, paths: Mapping[str, Path]) -> tuple[str, str]:
+    """Return the files of a source, as they are written and without the declared path that they lie below."""
+    for key in _DATABASE:
+        if key in section.content:
+            raise section.error(key, f"a file has no {key!r}", 'Add format = "postgresql" to read from a database')
+    files = section.take("files", str)
+    if (match := re.match(r"\{(\w+)\}", files)) and match[1] not in paths:
+        raise section.error("files", f"no path {match[1]!r} is declared", f"Add a section [paths.{match[1]}]")
+    pattern = re.sub(r"^\{\w+\}/?", "", files)
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise section.error(
+            "files", "'files' must lie below the workspace", "Declare other places as [paths.NAME] and write {NAME}/..."
+        )
+    if not pattern.strip():
+        raise section.error("files", "'files' names no file", 'Write for example files = "data/contacts_*.csv"')
+    return files, pattern
+
+
+_DATABASE = ("connection", "relation", "query", "timeout_s")
+_OF_FILES = ("files", "encoding", "delimiter", "quote", "skip_lines", "sheet")
+
+
+def _database(section: _Section, name: str) -> dict[str, Any]:
+    """Read how a database is asked; empty for a source of files. What stands in `connection` is never shown."""
+    if section.content.get("format") != "postgresql":
+        return {}
+    for key in _OF_FILES:
+        if key in section.content:
+            raise section.error(key, f"a database has no {key!r}", f"Take {key!r} out of source {name!r}")
+    connection = section.take("connection", str)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", connection):
+        raise section.error(
+            "connection",
+            "'connection' must be the name of an environment variable, and what stands here is none",
+            'Put the connection string into a variable, and write its name: connection = "CENTRE_DATABASE"',
+        )
+    relation, query = section.take("relation", str, "").strip(), section.take("query", str, "").strip()
+    if bool(relation) == bool(query):
+        raise section.error(
+            "query" if query else "relation",
+            f"source {name!r} needs exactly one of 'relation' and 'query'",
+            'Write for example relation = "telephony.calls"',
+        )
+    if relation and not re.fullmatch(r"[^.\x00]+(\.[^.\x00]+)?", relation):
+        raise section.error(
+            "relation", "'relation' must be a table or a schema and a table", 'Write for example "telephony.calls"'
+        )
+    timeout = section.take("timeout_s", int, 600)
+    if not 1 <= timeout <= 86_400:
+        raise section.error("timeout_s", "'timeout_s' must be 1 to 86400 seconds", "600 are ten minutes")
+    return {
+        "connection": connection,
+        "relation": relation,
+        "query": re.sub(r"[\s;]+$", "", query),
+        "timeout_s": timeout,
+    }
 
 
 _ASKED = {"zone": 'Add zone = "Europe/London", with the zone that the export was made in'}

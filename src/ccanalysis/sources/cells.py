@@ -127,7 +127,7 @@ class _Builder:
         self.days = days
         self.blanks = blanks
         self.inner_newline = inner_newline
-        self.typed = source.format in ("excel", "parquet")
+        self.typed = source.format in ("excel", "parquet", "postgresql")
         self.details: dict[tuple[str, str], str] = {}
         self.moments: list[str] = []
         self.doubts: list[str] = []
