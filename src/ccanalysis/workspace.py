@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from pathlib import Path
 from typing import Any, Literal
@@ -121,6 +121,7 @@ class Source:
         timeout_s: For `postgresql`: seconds that the server may take over one answer.
         zone: The zone of times without an offset.
         columns: How each contract column is filled.
+        left_out: Free text that the mapping names and the workspace does not keep.
         line: Where it stands in the settings file.
     """
 
@@ -143,6 +144,7 @@ class Source:
     timeout_s: int = 600
     zone: str | None = None
     columns: Mapping[str, FieldMapping] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     line: int = 0
 
 
@@ -208,6 +210,8 @@ class Workspace:
         baseline_periods: How many periods charts and limits look back.
         unit_names: What this centre calls a site, a team, a line manager (`{"team": "provider"}`).
         reports: What a run makes.
+        free_text: What customers and colleagues wrote in their own words and the workspace keeps, as `surveys.comment`,
+            masked and apart; `true` for all that is mapped. Without it none is read.
     """
 
     root: Path
@@ -220,6 +224,7 @@ class Workspace:
     unit_names: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
+    free_text: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, root: Path | str = ".") -> Workspace:
@@ -422,7 +427,7 @@ _TYPE_NAMES = {
 }
 
 
-_TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports")
+_TOP = ("centre", "paths", "tables", "sources", "run", "privacy", "unit_names", "reports")
 
 
 def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
@@ -446,7 +451,8 @@ def _workspace(root: Path, top: _Section) -> Workspace:
     centre = _centre(top.section("centre"))
     paths, variables = _paths(root, top.section("paths"))
     tables = _tables(top.section("tables"))
-    sources = tuple(_source(section, tables, paths) for section in top.sections("sources"))
+    free_text = _free_text(top.section("privacy"), tables)
+    sources = tuple(_kept(_source(section, tables, paths), free_text) for section in top.sections("sources"))
     run = top.section("run")
     frequency = run.choice("frequency", KINDS, "week")
     baseline = run.take("baseline_periods", int, 26)
@@ -490,7 +496,31 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         unit_names=unit_names,
         variables=variables,
         reports=plans,
+        free_text=free_text,
     )
+
+
+def _free_text(section: _Section, tables: Mapping[str, contracts.Table]) -> tuple[str, ...]:
+    """Read which free text is kept."""
+    known = [f"{table.name}.{column.name}" for table in tables.values() for column in table.texts]
+    given = section.take("free_text", (bool, list), False)
+    section.finish()
+    if isinstance(given, bool):
+        return tuple(known) if given else ()
+    for name in given:
+        if name not in known:
+            raise section.error(
+                "free_text", f"'free_text' names {name!r}, which is no free text", nearest(str(name), known)
+            )
+    return tuple(dict.fromkeys(given))
+
+
+def _kept(source: Source, free_text: tuple[str, ...]) -> Source:
+    """Take the free text that is not kept out of a source, before a file is opened."""
+    texts = {column.name for column in contracts.TABLES[source.table].texts}
+    out = tuple(name for name in source.columns if name in texts and f"{source.table}.{name}" not in free_text)
+    columns = {name: mapping for name, mapping in source.columns.items() if name not in out}
+    return replace(source, columns=columns, left_out=out) if out else source
 
 
 def _centre(section: _Section) -> Centre:
@@ -616,7 +646,7 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
     if vendor:
         columns_section.content = _over(tomllib.loads(vendor.tables[table_name]), columns_section.content)
     columns = {key: _field(columns_section, key, table) for key in list(columns_section.content)}
-    mapped = {column.name for column in table.mapped}
+    mapped = {column.name for column in table.fillable}
     for key in columns:
         if key not in mapped:
             raise columns_section.error(

@@ -42,6 +42,8 @@ class Staged:
         folder: Where they lie, below the workspace's cache; named by `fingerprint`.
         tables: Contract table -> Parquet file with exactly the contract's columns, sorted by local day. Only tables
             that have a source.
+        texts: Contract table -> Parquet file with its key and what people wrote, card data masked; only where the
+            workspace keeps free text.
         intake: One row per file, or source of a database: `source`, `table`, `file`, `sha256`, `bytes`, then rows
             `read` = `kept` + `quarantined` + `duplicates`, and `set_aside` (declared not to be records; not in `read`).
         quarantine: Parquet, one row per fault: `table`, `source`, `source_file`, `source_row`, `column` (the
@@ -53,6 +55,7 @@ class Staged:
 
     folder: Path
     tables: Mapping[str, Path]
+    texts: Mapping[str, Path]
     intake: pd.DataFrame
     quarantine: Path
     notes: tuple[str, ...]
@@ -88,7 +91,7 @@ def _stage(workspace: Workspace, exports: Sequence[Export], home: Path, say: Cal
         return staged
     aside = home / f".writing-{fingerprint}-{os.getpid()}"
     with _writing(home, aside):
-        tables, notes = stage_tables(workspace, aside, exports, say)
+        tables, texts, notes = stage_tables(workspace, aside, exports, say)
         intake = [
             (
                 *(e.source.name, e.table.name, e.name, e.sha256, e.bytes),
@@ -99,6 +102,7 @@ def _stage(workspace: Workspace, exports: Sequence[Export], home: Path, say: Cal
         content = {
             "fingerprint": fingerprint,
             "tables": {name: path.name for name, path in sorted(tables.items())},
+            "texts": {name: path.name for name, path in sorted(texts.items())},
             "intake": [dict(zip(INTAKE_COLUMNS, row, strict=True)) for row in intake],
             "notes": notes,
             "sha256": {path.name: sha256_of(path) for path in sorted(aside.glob("*.parquet"))},
@@ -153,6 +157,7 @@ def _load(folder: Path) -> Staged | None:
     return Staged(
         folder=folder,
         tables={name: folder / file for name, file in content["tables"].items()},
+        texts={name: folder / file for name, file in content["texts"].items()},
         intake=pd.DataFrame(content["intake"], columns=list(INTAKE_COLUMNS)),
         quarantine=folder / "quarantine.parquet",
         notes=tuple(content["notes"]),

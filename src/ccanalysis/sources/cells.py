@@ -143,7 +143,7 @@ class _Builder:
         )
 
     def build(self) -> Casting:
-        names = {column.name: column for column in self.table.mapped}
+        names = {column.name: column for column in self.table.fillable}
         mapped = {name: mapping for name, mapping in self.source.columns.items() if name in names}
         direct = {n: m for n, m in mapped.items() if not m.seconds_between and not m.product}
         texts = {n: self._text(m, names[n]) for n, m in direct.items() if m.columns}

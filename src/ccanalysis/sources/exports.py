@@ -15,7 +15,7 @@ from ccanalysis.errors import EnvironmentFaultError, NoInputError, place
 from ccanalysis.sources.postgresql import Databases, Delivered
 from ccanalysis.workspace import Source, Workspace
 
-LAYOUT = 3  # raised when the same inputs are staged differently
+LAYOUT = 4  # raised when the same inputs are staged differently
 
 
 @dataclass
