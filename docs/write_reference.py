@@ -212,9 +212,16 @@ SETTINGS: tuple[tuple[str, type, dict[str, str], str], ...] = (
         {"free_text": "free_text"},
         "What is kept that people wrote in their own words.",
     ),
+    (
+        "[[overrides]]",
+        workspace.Override,
+        {"starts_on": "from", "ends_on": "until", "expires_on": "expires"},
+        "A decision to have figures judged although their data are not fit, with name, reason and expiry. It stands "
+        "with every figure that it lets be judged. `kpi` or `rule`; `period`, or `from` and `until`.",
+    ),
     ("[[reports]]", workspace.ReportPlan, {}, "What a run makes; not given, the four notebooks of the project."),
 )
-NOT_SETTINGS = {("Source", "line"), ("Source", "left_out")}
+NOT_SETTINGS = {("Source", "line"), ("Source", "left_out"), ("Override", "line")}
 MORE_SETTINGS = """\
 ## `[centre.opening_hours.CHANNEL]`
 

@@ -10,14 +10,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ccanalysis import contracts, vendors
 from ccanalysis.errors import NoInputError, SettingsError, nearest, place
-from ccanalysis.periods import KINDS, Kind
+from ccanalysis.periods import KINDS, Kind, Period
 
 SETTINGS_FILE = "ccanalysis.toml"
 FORMATS = ("csv", "excel", "parquet", "json", "postgresql")
@@ -173,6 +173,38 @@ class Centre:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Override:
+    """A decision to have figures judged although their data are not fit; they are then judged with caution.
+
+    Attributes:
+        kpi: The KPI, by its id.
+        rule: In place of a KPI, the rule of a suite whose failures are not held against any figure.
+        level: `centre` or `team`; both where not given.
+        unit: The team, for `level = "team"`.
+        period: The period that it holds for, as `2026-W46`; in its place `from` and `until`.
+        starts_on: First day that it holds for.
+        ends_on: Last day that it holds for; until it expires where not given. A period must lie within whole.
+        by: Who decided, as it stands in the reports.
+        reason: Why, as it stands in the reports.
+        expires_on: Last day on which it is in force, at most 92 days after the first that it holds for; told by the
+            last day in the data.
+        line: Where it stands in the settings file.
+    """
+
+    kpi: str = ""
+    rule: str = ""
+    level: str = ""
+    unit: str = ""
+    period: str = ""
+    starts_on: date
+    ends_on: date
+    by: str
+    reason: str
+    expires_on: date
+    line: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportPlan:
     """One notebook and whom it is run for.
 
@@ -212,6 +244,7 @@ class Workspace:
         reports: What a run makes.
         free_text: What customers and colleagues wrote in their own words and the workspace keeps, as `surveys.comment`,
             masked and apart; `true` for all that is mapped. Without it none is read.
+        overrides: Figures that are judged although their data are not fit.
     """
 
     root: Path
@@ -225,6 +258,7 @@ class Workspace:
     variables: Mapping[str, str] = field(default_factory=dict)
     reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
     free_text: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     @classmethod
     def open(cls, root: Path | str = ".") -> Workspace:
@@ -424,10 +458,11 @@ _TYPE_NAMES = {
     dict: "a table",
     list: "a list",
     bool: "true or false",
+    date: "a day",
 }
 
 
-_TOP = ("centre", "paths", "tables", "sources", "run", "privacy", "unit_names", "reports")
+_TOP = ("centre", "paths", "tables", "sources", "run", "privacy", "overrides", "unit_names", "reports")
 
 
 def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
@@ -468,6 +503,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
             raise names.error(level, f"there is no level {level!r}", nearest(level, LEVELS))
         if not word.strip():
             raise names.error(level, f"{level!r} in [unit_names] is empty", "Give the word, or take the line out")
+    overrides = tuple(_override(section) for section in top.sections("overrides"))
     plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
     top.finish()
     seen: set[str] = set()
@@ -497,7 +533,71 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         variables=variables,
         reports=plans,
         free_text=free_text,
+        overrides=overrides,
     )
+
+
+LONGEST_OVERRIDE = 92  # days
+
+
+def _override(section: _Section) -> Override:
+    kpi, rule = section.take("kpi", str, ""), section.take("rule", str, "")
+    if bool(kpi) == bool(rule):
+        raise section.error("kpi", "an override needs exactly one of 'kpi' and 'rule'", 'Write kpi = "service_level"')
+    level, unit = section.choice("level", ("centre", "team"), None) or "", section.take("unit", str, "")
+    if unit and level != "team":
+        raise section.error("unit", "an override of one unit needs its level", 'Write level = "team"')
+    written = {key: section.take(key, str).strip() for key in ("by", "reason")}
+    for key, said in written.items():
+        if not said:
+            raise section.error(key, f"{key!r} of an override is empty", "It stands in the reports; say who and why")
+    expires = _calendar_day(section, "expires")
+    label = section.take("period", str, "")
+    if label:
+        for key in ("from", "until"):
+            if key in section.content:
+                raise section.error(key, f"an override with a 'period' has no {key!r}", f"Take {key!r} out")
+        try:
+            period = Period.parse(label)
+        except SettingsError as error:
+            raise section.error("period", error.problem, error.remedy) from None
+        starts, ends = period.start, period.end - timedelta(days=1)
+    else:
+        starts = _calendar_day(section, "from")
+        ends = _calendar_day(section, "until") if "until" in section.content else expires
+    section.finish()
+    if ends < starts:
+        raise section.error("until", "an override ends before it begins", "Change 'from' and 'until' round")
+    if not starts <= expires <= starts + timedelta(days=LONGEST_OVERRIDE):
+        raise section.error(
+            "expires",
+            f"an override expires within {LONGEST_OVERRIDE} days of the first day that it holds for, which is {starts}",
+            f"Write a day up to {starts + timedelta(days=LONGEST_OVERRIDE)}, and mend the data until then",
+        )
+    line = section.lines.find(section.path)
+    return Override(
+        kpi=kpi,
+        rule=rule,
+        level=level,
+        unit=unit,
+        period=label,
+        starts_on=starts,
+        ends_on=ends,
+        by=written["by"],
+        reason=written["reason"].rstrip("."),
+        expires_on=expires,
+        line=line,
+    )
+
+
+def _calendar_day(section: _Section, key: str) -> date:
+    value = section.take(key, (str, date))
+    if isinstance(value, datetime):
+        value = value.date()
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        raise section.error(key, f"{key!r} is no day", "Write for example 2026-11-30") from None
 
 
 def _free_text(section: _Section, tables: Mapping[str, contracts.Table]) -> tuple[str, ...]:
