@@ -206,9 +206,22 @@ SETTINGS: tuple[tuple[str, type, dict[str, str], str], ...] = (
         {"frequency": "frequency", "baseline_periods": "baseline_periods"},
         "What a run looks at where the command line does not say.",
     ),
+    (
+        "[privacy]",
+        workspace.Workspace,
+        {"free_text": "free_text"},
+        "What is kept that people wrote in their own words.",
+    ),
+    (
+        "[[overrides]]",
+        workspace.Override,
+        {"starts_on": "from", "ends_on": "until", "expires_on": "expires"},
+        "A decision to have figures judged although their data are not fit, with name, reason and expiry. It stands "
+        "with every figure that it lets be judged. `kpi` or `rule`; `period`, or `from` and `until`.",
+    ),
     ("[[reports]]", workspace.ReportPlan, {}, "What a run makes; not given, the four notebooks of the project."),
 )
-NOT_SETTINGS = {("Source", "line")}
+NOT_SETTINGS = {("Source", "line"), ("Source", "left_out"), ("Override", "line")}
 MORE_SETTINGS = """\
 ## `[centre.opening_hours.CHANNEL]`
 
@@ -305,6 +318,9 @@ def tables_page() -> str:
         if kept.extensible:
             about += " A workspace may add counts and sums of its own."
         rows = [[code(c.name), TYPE_WORDS[c.type], _range(c), _marks(c), c.about] for c in kept.columns]
+        if kept.texts:
+            words = "; ".join(f"{code(c.name)}, {c.about}" for c in kept.texts)
+            about += f" Free text, kept apart and only where `[privacy]` asks for it: {words}."
         parts += [f"## {name}\n", f"{about}\n", table(["Column", "Type", "Allowed", "", "Meaning"], rows)]
     lead = (
         "Sources turn exports into these tables; everything behind them trusts names, units and types. Times are UTC "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -41,11 +42,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {
         "shared": None if SHARED.is_dir() else "the reference data are absent (set CCANALYSIS_SHARED)",
         "chromium": None if shutil.which("chromium") else "no Chromium on this machine",
+        "postgres": None if _has_postgresql() else "no PostgreSQL server on this machine, or no psycopg",
     }
     for item in items:
         for name, reason in missing.items():
             if reason and name not in REQUIRED and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has_postgresql() -> bool:
+    """Tell whether a server can be started: Debian keeps its programs outside the path."""
+    programs = shutil.which("initdb") or next(Path("/usr/lib/postgresql").glob("*/bin/initdb"), None)
+    return bool(programs) and importlib.util.find_spec("psycopg") is not None
 
 
 @pytest.fixture(scope="session")

@@ -268,7 +268,7 @@ WRITE_FIELD = 'Write for example wait_s = { column = "Queue time", unit = "s" }'
            "ccanalysis.toml:8: 'files' names no file. Write for example files = \"data/contacts_*.csv\"")
           for files in ("", "{archive}")),
         (changed('files = "data/*.csv"', 'files = "data/*.csv"\nformat = "tsv"'),
-         "ccanalysis.toml:9: 'format' is 'tsv', which is not one of csv, excel, parquet, json"),
+         "ccanalysis.toml:9: 'format' is 'tsv', which is not one of csv, excel, parquet, json, postgresql"),
         (changed('files = "data/*.csv"', 'files = "data/*.csv"\ndecimal = ";"'),
          "ccanalysis.toml:9: 'decimal' is ';', which is not one of ., ,"),
         (changed('files = "data/*.csv"', 'files = "data/*.csv"\nzone = "UCT+5"'),
@@ -284,7 +284,7 @@ WRITE_FIELD = 'Write for example wait_s = { column = "Queue time", unit = "s" }'
          "from (identifier of the contact). Add a line beginning contact_id ="),
         (GOOD + 'wait = "Wait"\n', "ccanalysis.toml:14: table 'contacts' has no column 'wait'. Did you mean 'wait_s'?"),
         (GOOD + 'local_hour = "Hour"\n', "ccanalysis.toml:14: table 'contacts' has no column 'local_hour'. Known are: "
-         + ", ".join(sorted(column.name for column in TABLES["contacts"].mapped))),
+         + ", ".join(sorted(column.name for column in TABLES["contacts"].fillable))),
         (GOOD + "queue = 5\n", "ccanalysis.toml:14: 'queue' in [sources.columns] must be text or a table"),
         (GOOD + 'queue = { colum = "Q" }\n',
          "ccanalysis.toml:14: [sources.columns.queue] has no setting 'colum'. Did you mean 'column'?"),

@@ -337,6 +337,10 @@ def _check(options: argparse.Namespace) -> ExitCode:
     sys.stdout.write(export.FORMATS[options.format](rules, columns))
     for _, row in computed.refused.iterrows():
         _say(f"{row['kpi']}: {row['rating']}: {'; '.join(row['reasons'])}")
+    for _, row in computed.overrides.iterrows():
+        who = f"override of {row['by']} until {row['expires_on']}: {row['reason']}"
+        figure = f"{row['kpi'] or row['rule']}{' of ' + row['unit'] if row['unit'] else ''}"
+        _say(f"{figure}: {row['was'] or row['state']}: {'judged by ' if row['state'] == 'used' else ''}{who}")
     return ExitCode.SOME_FAILED if len(computed.refused) else ExitCode.ALL_MADE
 
 

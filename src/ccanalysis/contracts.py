@@ -86,6 +86,8 @@ class Table:
         day: The column that places a row in time, if it is a local day.
         updated: The column that tells which of two versions of a row is later.
         extensible: Whether a workspace may add columns of its own.
+        texts: What customers and colleagues wrote in their own words. These are no columns: they are kept only where a
+            workspace asks for it, in a file of their own, and no rule, measure or report reads them.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Table:
     day: str | None = None
     updated: str | None = None
     extensible: bool = False
+    texts: tuple[Column, ...] = ()
     _by_name: dict[str, Column] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -124,6 +127,11 @@ class Table:
         return tuple(column for column in self.columns if not column.derived)
 
     @property
+    def fillable(self) -> tuple[Column, ...]:
+        """What a mapping may fill: the columns of an export, and free text."""
+        return self.mapped + self.texts
+
+    @property
     def local_day(self) -> str:
         """The column with the local day of a row, whatever the table keeps time by."""
         return self.day or "local_date"
@@ -149,6 +157,10 @@ class Table:
 
 def _text(name: str, about: str, **more: object) -> Column:
     return Column(name=name, type="text", about=about, **more)  # type: ignore[arg-type]
+
+
+def _words(name: str, about: str) -> Column:
+    return Column(name=name, type="text", about=about, personal=True, free=True)
 
 
 def _seconds(name: str, about: str, *, high: float = DAY_S, **more: object) -> Column:
@@ -234,6 +246,7 @@ CONTACTS = _table(
     key=("contact_id",),
     instant="offered_at",
     updated="updated_at",
+    texts=(_words("notes", "what the agent wrote about the contact"),),
     extensible=True,
 )
 
@@ -304,6 +317,7 @@ EVALUATIONS = _table(
     _flag("withdrawn", "whether the evaluation was withdrawn or deleted at the source"),
     key=("evaluation_id", "criterion"),
     instant="evaluated_at",
+    texts=(_words("comment", "the evaluator's words"),),
 )
 
 SURVEYS = _table(
@@ -319,9 +333,9 @@ SURVEYS = _table(
     _number("nps", "likelihood to recommend, 0 to 10", low=0, high=10),
     _number("effort", "effort, 1 low to 5 high", low=1, high=5),
     _flag("resolved_first_time", "the customer's own answer"),
-    _text("comment", "the customer's words; off in reports unless asked for", personal=True, free=True),
     key=("survey_id",),
     instant="invited_at",
+    texts=(_words("comment", "the customer's words"),),
 )
 
 COMPLAINTS = _table(
@@ -342,6 +356,7 @@ COMPLAINTS = _table(
     _flag("high_risk", "whether it is high-risk or high-profile"),
     key=("complaint_id",),
     instant="received_at",
+    texts=(_words("words", "the complaint in the customer's words"),),
 )
 
 BREACHES = _table(

@@ -180,7 +180,9 @@ def _units(frame: pd.DataFrame, team: str) -> pd.Series:
 
 
 def _team(frames: dict[str, pd.DataFrame], team: str) -> dict[str, pd.DataFrame]:
-    kept = {"kpis": frames["kpis"], "requirements": frames["requirements"]}
+    kept = {"kpis": frames["kpis"], "requirements": frames["requirements"], "overrides": _used(frames["overrides"])}
+    kept["overrides"] = kept["overrides"][_units(kept["overrides"], team)]
+    kept["revised"] = _of_enough_cases(frames["revised"], team)
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
         kept[name] = frame[_units(frame, team)] if len(frame) else frame
@@ -195,6 +197,20 @@ def _team(frames: dict[str, pd.DataFrame], team: str) -> dict[str, pd.DataFrame]
         apart = _own_drivers(frames["drivers"], {team})
         kept["drivers"] = drivers.gathered(apart, smallest=SMALLEST_SHOWN, fewest=FEWEST_BEHIND)
     return kept
+
+
+def _of_enough_cases(revised: pd.DataFrame, team: str) -> pd.DataFrame:
+    """Keep what a revision changes of a team and the centre, where both figures may be shown."""
+    if revised.empty:
+        return revised
+    few = (revised["level"] == "team") & (revised[["n", "n_before"]].fillna(0).min(axis=1) < SMALLEST_SHOWN)
+    return revised[_units(revised, team) & ~few]
+
+
+def _used(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the overrides that a figure rests on; what is expired or not needed concerns who keeps the settings."""
+    frame = frame if "level" in frame else frame.reindex(columns=["level", "unit", "state"])
+    return frame[frame["state"] == "used"]
 
 
 def _own_drivers(frame: pd.DataFrame, teams: set[str]) -> pd.DataFrame:
@@ -282,6 +298,9 @@ def _line_manager(frames: dict[str, pd.DataFrame], manager: str) -> dict[str, pd
         )
 
     kept = {"kpis": frames["kpis"], "requirements": frames["requirements"], "people": own}
+    kept["overrides"] = _used(frames["overrides"])
+    kept["overrides"] = kept["overrides"][mine(kept["overrides"])]
+    kept["revised"] = frames["revised"][mine(frames["revised"])] if len(frames["revised"]) else frames["revised"]
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
         kept[name] = frame[mine(frame)] if len(frame) else frame
@@ -312,6 +331,8 @@ def write(results: Results, reader: Reader, folder: Path) -> Results:
         if reader.audience in ("analyst", "centre") or key not in ("notes",)
     }
     facts |= {"audience": reader.audience, "unit": reader.unit}
+    if reader.audience not in ("analyst", "centre") and "revision" in facts:
+        facts["revision"] = {key: value for key, value in facts["revision"].items() if key != "files"}
     sliced = Results(folder, facts)
     sliced.write(folder, cut(results, reader))
     return Results.read(folder)

@@ -21,6 +21,7 @@ from typing import Any
 import pandas as pd
 
 from ccanalysis import __version__, actions, checks, drivers, engine, findings, sources, verdicts
+from ccanalysis.checks import overrides
 from ccanalysis.errors import NoInputError, RegisterError, SettingsError
 from ccanalysis.kpis import changes, register
 from ccanalysis.kpis import variants as published
@@ -41,6 +42,8 @@ FRAMES = (
     "expectations",
     "rule_history",
     "ratings",
+    "overrides",
+    "revised",
     "coverage",
     "intake",
     "quarantine",
@@ -92,6 +95,10 @@ class Results:
                     frame[column] = [tuple(value) if value is not None else () for value in frame[column]]
             self._frames[name] = frame
         return self._frames[name]
+
+    def take(self, name: str, frame: pd.DataFrame) -> None:
+        """Take a frame that is made after the results, such as what a revision changes."""
+        self._frames[name] = frame
 
     @property
     def period(self) -> Period:
@@ -190,6 +197,7 @@ def compute(
     clock = _Clock()
     wanted = Period.parse(period) if isinstance(period, str) and period else (period or None)
     register_read = register.load(workspace.register_path, workspace.tables)
+    overrides.check_names(workspace.overrides, [kpi.id for kpi in register_read.kpis])
     with clock("read"):
         say("Reading exports")
         staged = sources.stage(workspace, progress=detail)
@@ -361,7 +369,9 @@ def _work(
             baseline=workspace.baseline_periods,
             contract=workspace.tables,
         )
-        ratings = checks.gate(checked, _reads(kpis))
+        overrides.check_names([one for one in workspace.overrides if one.rule], [], list(checked.expectations["rule"]))
+        lifting = overrides.Lifting(workspace.overrides, last_day, period)
+        ratings = checks.gate(checked, _reads(kpis), lifting)
     with clock("measure"):
         say("Measuring")
         measured = components(
@@ -400,6 +410,7 @@ def _work(
         "expectations": checked.expectations,
         "rule_history": checked.by_period,
         "ratings": ratings,
+        "overrides": lifting.frame(ratings, {kpi.id: kpi.name for kpi in kpis}),
         "coverage": checked.coverage,
         "intake": staged.intake,
         "quarantine": pd.read_parquet(staged.quarantine),

@@ -9,18 +9,18 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import time
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ccanalysis import contracts, vendors
 from ccanalysis.errors import NoInputError, SettingsError, nearest, place
-from ccanalysis.periods import KINDS, Kind
+from ccanalysis.periods import KINDS, Kind, Period
 
 SETTINGS_FILE = "ccanalysis.toml"
-FORMATS = ("csv", "excel", "parquet", "json")
+FORMATS = ("csv", "excel", "parquet", "json", "postgresql")
 ENDINGS = {
     ".xlsx": "excel",
     ".xlsm": "excel",
@@ -97,15 +97,15 @@ class FieldMapping:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One family of export files and the contract table it fills.
+    """One family of export files, or one query of a database, and the contract table it fills.
 
     Attributes:
         name: A short name for intake tables and errors.
         table: The contract table.
-        files: A glob below the workspace, or below a declared path written `{name}/...`.
+        files: A glob below the workspace, or below a declared path written `{name}/...`; required but for a database.
         vendor: The vendor's format, as `amazon_connect.contact_records`; empty for a table that the mapping alone
             describes. Columns that are given here take the place of the vendor's, codes are added to them.
-        format: `csv`, `excel`, `parquet` or `json`; where it is not given, the ending of `files` tells.
+        format: `csv`, `excel`, `parquet`, `json` or `postgresql`; where it is not given, the ending of `files` tells.
         encoding: The declared encoding; a byte order mark is honoured, nothing else is guessed.
         delimiter: The field delimiter of a CSV file.
         quote: The quote character of a CSV file, or empty for none.
@@ -114,16 +114,22 @@ class Source:
         skip_lines: Title lines above the header.
         ignore_where: Export column -> texts of rows that are not records (a `Total` row); counted as set aside.
         sheet: The worksheet, or empty for the only one.
+        connection: For `postgresql`: the name of the environment variable that holds the connection string. The string
+            itself never stands in the settings.
+        relation: For `postgresql`: a table or view, as `telephony.calls`; only the mapped columns are asked for.
+        query: For `postgresql`, in place of `relation`: one SELECT, whose columns the mapping names.
+        timeout_s: For `postgresql`: seconds that the server may take over one answer.
         zone: The zone of times without an offset.
         columns: How each contract column is filled.
+        left_out: Free text that the mapping names and the workspace does not keep.
         line: Where it stands in the settings file.
     """
 
     name: str
     table: str
-    files: str
+    files: str = ""
     vendor: str = ""
-    format: Literal["csv", "excel", "parquet", "json"] = "csv"
+    format: Literal["csv", "excel", "parquet", "json", "postgresql"] = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
@@ -132,8 +138,13 @@ class Source:
     skip_lines: int = 0
     ignore_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sheet: str = ""
+    connection: str = ""
+    relation: str = ""
+    query: str = ""
+    timeout_s: int = 600
     zone: str | None = None
     columns: Mapping[str, FieldMapping] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     line: int = 0
 
 
@@ -159,6 +170,38 @@ class Centre:
     def zone(self) -> ZoneInfo:
         """The zone as Python knows it."""
         return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """A decision to have figures judged although their data are not fit; they are then judged with caution.
+
+    Attributes:
+        kpi: The KPI, by its id.
+        rule: In place of a KPI, the rule of a suite whose failures are not held against any figure.
+        level: `centre` or `team`; both where not given.
+        unit: The team, for `level = "team"`.
+        period: The period that it holds for, as `2026-W46`; in its place `from` and `until`.
+        starts_on: First day that it holds for.
+        ends_on: Last day that it holds for; until it expires where not given. A period must lie within whole.
+        by: Who decided, as it stands in the reports.
+        reason: Why, as it stands in the reports.
+        expires_on: Last day on which it is in force, at most 92 days after the first that it holds for; told by the
+            last day in the data.
+        line: Where it stands in the settings file.
+    """
+
+    kpi: str = ""
+    rule: str = ""
+    level: str = ""
+    unit: str = ""
+    period: str = ""
+    starts_on: date
+    ends_on: date
+    by: str
+    reason: str
+    expires_on: date
+    line: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +252,9 @@ class Workspace:
         baseline_periods: How many periods charts and limits look back.
         unit_names: What this centre calls a site, a team, a line manager (`{"team": "provider"}`).
         reports: What a run makes.
+        free_text: What customers and colleagues wrote in their own words and the workspace keeps, as `surveys.comment`,
+            masked and apart; `true` for all that is mapped. Without it none is read.
+        overrides: Figures that are judged although their data are not fit.
     """
 
     root: Path
@@ -221,6 +267,8 @@ class Workspace:
     unit_names: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
+    free_text: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     @classmethod
     def open(cls, root: Path | str = ".") -> Workspace:
@@ -420,10 +468,11 @@ _TYPE_NAMES = {
     dict: "a table",
     list: "a list",
     bool: "true or false",
+    date: "a day",
 }
 
 
-_TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports")
+_TOP = ("centre", "paths", "tables", "sources", "run", "privacy", "overrides", "unit_names", "reports")
 
 
 def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
@@ -447,7 +496,8 @@ def _workspace(root: Path, top: _Section) -> Workspace:
     centre = _centre(top.section("centre"))
     paths, variables = _paths(root, top.section("paths"))
     tables = _tables(top.section("tables"))
-    sources = tuple(_source(section, tables, paths) for section in top.sections("sources"))
+    free_text = _free_text(top.section("privacy"), tables)
+    sources = tuple(_kept(_source(section, tables, paths), free_text) for section in top.sections("sources"))
     run = top.section("run")
     frequency = run.choice("frequency", KINDS, "week")
     baseline = run.take("baseline_periods", int, 26)
@@ -463,6 +513,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
             raise names.error(level, f"there is no level {level!r}", nearest(level, LEVELS))
         if not word.strip():
             raise names.error(level, f"{level!r} in [unit_names] is empty", "Give the word, or take the line out")
+    overrides = tuple(_override(section) for section in top.sections("overrides"))
     plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
     top.finish()
     seen: set[str] = set()
@@ -491,7 +542,95 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         unit_names=unit_names,
         variables=variables,
         reports=plans,
+        free_text=free_text,
+        overrides=overrides,
     )
+
+
+LONGEST_OVERRIDE = 92  # days
+
+
+def _override(section: _Section) -> Override:
+    kpi, rule = section.take("kpi", str, ""), section.take("rule", str, "")
+    if bool(kpi) == bool(rule):
+        raise section.error("kpi", "an override needs exactly one of 'kpi' and 'rule'", 'Write kpi = "service_level"')
+    level, unit = section.choice("level", ("centre", "team"), None) or "", section.take("unit", str, "")
+    if unit and level != "team":
+        raise section.error("unit", "an override of one unit needs its level", 'Write level = "team"')
+    written = {key: section.take(key, str).strip() for key in ("by", "reason")}
+    for key, said in written.items():
+        if not said:
+            raise section.error(key, f"{key!r} of an override is empty", "It stands in the reports; say who and why")
+    expires = _calendar_day(section, "expires")
+    label = section.take("period", str, "")
+    if label:
+        for key in ("from", "until"):
+            if key in section.content:
+                raise section.error(key, f"an override with a 'period' has no {key!r}", f"Take {key!r} out")
+        try:
+            period = Period.parse(label)
+        except SettingsError as error:
+            raise section.error("period", error.problem, error.remedy) from None
+        starts, ends = period.start, period.end - timedelta(days=1)
+    else:
+        starts = _calendar_day(section, "from")
+        ends = _calendar_day(section, "until") if "until" in section.content else expires
+    section.finish()
+    if ends < starts:
+        raise section.error("until", "an override ends before it begins", "Change 'from' and 'until' round")
+    if not starts <= expires <= starts + timedelta(days=LONGEST_OVERRIDE):
+        raise section.error(
+            "expires",
+            f"an override expires within {LONGEST_OVERRIDE} days of the first day that it holds for, which is {starts}",
+            f"Write a day up to {starts + timedelta(days=LONGEST_OVERRIDE)}, and mend the data until then",
+        )
+    line = section.lines.find(section.path)
+    return Override(
+        kpi=kpi,
+        rule=rule,
+        level=level,
+        unit=unit,
+        period=label,
+        starts_on=starts,
+        ends_on=ends,
+        by=written["by"],
+        reason=written["reason"].rstrip("."),
+        expires_on=expires,
+        line=line,
+    )
+
+
+def _calendar_day(section: _Section, key: str) -> date:
+    value = section.take(key, (str, date))
+    if isinstance(value, datetime):
+        value = value.date()
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        raise section.error(key, f"{key!r} is no day", "Write for example 2026-11-30") from None
+
+
+def _free_text(section: _Section, tables: Mapping[str, contracts.Table]) -> tuple[str, ...]:
+    """Read which free text is kept."""
+    known = [f"{table.name}.{column.name}" for table in tables.values() for column in table.texts]
+    given = section.take("free_text", (bool, list), False)
+    section.finish()
+    if isinstance(given, bool):
+        return tuple(known) if given else ()
+    for name in given:
+        if name not in known:
+            raise section.error(
+                "free_text", f"'free_text' names {name!r}, which is no free text", nearest(str(name), known)
+            )
+    return tuple(dict.fromkeys(given))
+
+
+def _kept(source: Source, free_text: tuple[str, ...]) -> Source:
+    """Take the free text that is not kept out of a source, before a file is opened."""
+    texts = {column.name for column in contracts.TABLES[source.table].texts}
+    out = tuple(name for name in source.columns if name in texts and f"{source.table}.{name}" not in free_text)
+    columns = {name: mapping for name, mapping in source.columns.items() if name not in out}
+    return replace(source, columns=columns, left_out=out) if out else source
 
 
 def _centre(section: _Section) -> Centre:
@@ -609,23 +748,15 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
     table_name = section.take("table", str)
     if table_name not in tables:
         raise section.error("table", f"there is no contract table {table_name!r}", nearest(table_name, list(tables)))
-    files = section.take("files", str)
-    if (match := re.match(r"\{(\w+)\}", files)) and match[1] not in paths:
-        raise section.error("files", f"no path {match[1]!r} is declared", f"Add a section [paths.{match[1]}]")
-    pattern = re.sub(r"^\{\w+\}/?", "", files)
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise section.error(
-            "files", "'files' must lie below the workspace", "Declare other places as [paths.NAME] and write {NAME}/..."
-        )
-    if not pattern.strip():
-        raise section.error("files", "'files' names no file", 'Write for example files = "data/contacts_*.csv"')
+    database = _database(section, name)
+    files, pattern = ("", "") if database else _files(section, paths)
     table = tables[table_name]
     vendor = _vendor(section, table_name)
     columns_section = section.section("columns")
     if vendor:
         columns_section.content = _over(tomllib.loads(vendor.tables[table_name]), columns_section.content)
     columns = {key: _field(columns_section, key, table) for key in list(columns_section.content)}
-    mapped = {column.name for column in table.mapped}
+    mapped = {column.name for column in table.fillable}
     for key in columns:
         if key not in mapped:
             raise columns_section.error(
@@ -656,12 +787,71 @@ def _source(section: _Section, tables: Mapping[str, contracts.Table], paths: Map
         zone=section.zone("zone", None),
         columns=columns,
         line=line,
+        **database,
     )
     section.finish()
     for setting, why in (vendor.ask if vendor else {}).items():
         if not getattr(source, setting):
             raise section.error(setting, f"source {name!r} does not say its {setting!r}: {why}", _ASKED[setting])
     return source
+
+
+def _files(section: _Section, paths: Mapping[str, Path]) -> tuple[str, str]:
+    """Return the files of a source, as they are written and without the declared path that they lie below."""
+    for key in _DATABASE:
+        if key in section.content:
+            raise section.error(key, f"a file has no {key!r}", 'Add format = "postgresql" to read from a database')
+    files = section.take("files", str)
+    if (match := re.match(r"\{(\w+)\}", files)) and match[1] not in paths:
+        raise section.error("files", f"no path {match[1]!r} is declared", f"Add a section [paths.{match[1]}]")
+    pattern = re.sub(r"^\{\w+\}/?", "", files)
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise section.error(
+            "files", "'files' must lie below the workspace", "Declare other places as [paths.NAME] and write {NAME}/..."
+        )
+    if not pattern.strip():
+        raise section.error("files", "'files' names no file", 'Write for example files = "data/contacts_*.csv"')
+    return files, pattern
+
+
+_DATABASE = ("connection", "relation", "query", "timeout_s")
+_OF_FILES = ("files", "encoding", "delimiter", "quote", "skip_lines", "sheet")
+
+
+def _database(section: _Section, name: str) -> dict[str, Any]:
+    """Read how a database is asked; empty for a source of files. What stands in `connection` is never shown."""
+    if section.content.get("format") != "postgresql":
+        return {}
+    for key in _OF_FILES:
+        if key in section.content:
+            raise section.error(key, f"a database has no {key!r}", f"Take {key!r} out of source {name!r}")
+    connection = section.take("connection", str)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", connection):
+        raise section.error(
+            "connection",
+            "'connection' must be the name of an environment variable, and what stands here is none",
+            'Put the connection string into a variable, and write its name: connection = "CENTRE_DATABASE"',
+        )
+    relation, query = section.take("relation", str, "").strip(), section.take("query", str, "").strip()
+    if bool(relation) == bool(query):
+        raise section.error(
+            "query" if query else "relation",
+            f"source {name!r} needs exactly one of 'relation' and 'query'",
+            'Write for example relation = "telephony.calls"',
+        )
+    if relation and not re.fullmatch(r"[^.\x00]+(\.[^.\x00]+)?", relation):
+        raise section.error(
+            "relation", "'relation' must be a table or a schema and a table", 'Write for example "telephony.calls"'
+        )
+    timeout = section.take("timeout_s", int, 600)
+    if not 1 <= timeout <= 86_400:
+        raise section.error("timeout_s", "'timeout_s' must be 1 to 86400 seconds", "600 are ten minutes")
+    return {
+        "connection": connection,
+        "relation": relation,
+        "query": re.sub(r"[\s;]+$", "", query),
+        "timeout_s": timeout,
+    }
 
 
 _ASKED = {"zone": 'Add zone = "Europe/London", with the zone that the export was made in'}

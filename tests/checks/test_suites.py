@@ -213,7 +213,6 @@ def test_every_column_that_a_kpi_could_read_has_a_rule(table):
         "breaches": {"site", "agent_id"},
         "calendar": {"note"},
         "requirements": {"title", "procedure", "source", "verified"},
-        "surveys": {"comment"},
     }.get(table.name, set())
 
 

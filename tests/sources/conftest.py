@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from ccanalysis.engine import connect, literal
 from ccanalysis.sources import Staged, stage
 from ccanalysis.workspace import Workspace
+
+from .server import Server, running
 
 CALLS_HEADER = "Call ID,Start,Channel,Result,Wait,Talk,Agent,Team"
 CALLS_COLUMNS = """
@@ -80,6 +83,13 @@ class Desk:
     def stage(self) -> Staged:
         """Read everything."""
         return stage(self.open())
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server, one per process of a test run."""
+    with running() as started:
+        yield started
 
 
 @pytest.fixture

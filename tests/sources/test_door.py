@@ -52,12 +52,14 @@ def written(desk, form):
 def test_no_card_data_are_kept_of_a_survey(desk, form):
     """However the file is delivered; the contact whose number looks like a card's keeps it."""
     written(desk, form)
+    desk.sources.append('[privacy]\nfree_text = ["surveys.comment"]\n')
     staged = desk.stage()
-    assert rows(staged.tables["surveys"], "contact_id", "comment") == [
-        (CARD, "Thanks; my card is [card]"),
-        ("c2", "[card]"),
-        ("c3", "[card]"),
-        ("c4", "Rang 07700 900123 twice"),
+    assert rows(staged.tables["surveys"], "contact_id") == [CARD, "c2", "c3", "c4"]
+    assert rows(staged.texts["surveys"], "survey_id", "comment", order="1") == [
+        ("s1", "Thanks; my card is [card]"),
+        ("s2", "[card]"),
+        ("s3", "[card]"),
+        ("s4", "Rang 07700 900123 twice"),
     ]
     left = [path for path in (desk.root / ".ccanalysis").rglob("*") if path.is_file() and path.suffix != ".parquet"]
     for path in left:

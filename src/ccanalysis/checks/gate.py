@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ccanalysis.checks.batches import DAILY
+from ccanalysis.checks.overrides import Lifting
 from ccanalysis.contracts import TABLES
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _UNIT = ["kpi", "level", "unit", "period"]
 COLUMNS = [*_UNIT, "accuracy", "suitability", "rating", "reasons", "rules"]
 
 
-def gate(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
+def gate(checked: Checked, reads: pd.DataFrame, lifting: Lifting | None = None) -> pd.DataFrame:
     """Rate each KPI for the centre and each team, per period.
 
     A rule concerns a KPI when it names it, or names no KPI and speaks of a column that the KPI reads, or of the rows
@@ -41,6 +42,7 @@ def gate(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
         reads: One row per KPI and table: kpi, table, columns (tuple of contract columns); where there is a column
             `channels`, the tuple of channels that the KPI keeps to, empty for all: rules on other channels are not
             held against it.
+        lifting: Overrides; what they let pass is caution, and they take note of it.
 
     Returns:
         One row per KPI, level, unit and period: kpi, level (centre, team), unit, period, accuracy, suitability,
@@ -53,7 +55,10 @@ def gate(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
     outcomes = _outcomes(checked, _pairs(checked, reads), present)
     unseen = present[[*_UNIT, "table"]].merge(_columns(checked, reads), on=["kpi", "table"])
     unseen = unseen[[*_UNIT, "rank", "reason"]].assign(verdict="accuracy", rule="")
-    marks = pd.concat([_empty(grid), unseen, _rated(outcomes, present)], ignore_index=True)
+    marks = pd.concat([unseen, _rated(outcomes, present)], ignore_index=True)
+    if lifting is not None:
+        marks = lifting.lift(marks, _RANK)
+    marks = pd.concat([_empty(grid), marks], ignore_index=True)
     worst = (
         marks.pivot_table(index=_UNIT, columns="verdict", values="rank", aggfunc="max")
         .reindex(columns=list(VERDICTS))

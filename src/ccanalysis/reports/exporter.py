@@ -397,7 +397,7 @@ class ReportExporter(Exporter):
             parts = page.outputs(cell, f"{place}, under '{page.heading}'")
             if parts:
                 page.add(parts, tags, "")
-            elif "summary" in tags:
+            elif "summary" in tags and "optional" not in tags:
                 raise ReportError("the summary shows nothing", place=place, remedy="End the cell with what it shows")
 
     def _write(self, page: _Page, nb: NotebookNode) -> str:

@@ -77,8 +77,8 @@ def render(
     """Turn an executed notebook into one HTML page that opens offline.
 
     Args:
-        notebook: The notebook as it was executed; cells tagged `summary` go to the top, cells tagged `detail` are
-            folded, code is left out.
+        notebook: The notebook as it was executed; cells tagged `summary` go to the top (with `optional` they may show
+            nothing), cells tagged `detail` are folded, code is left out.
         title: What the page is called.
         subtitle: A line beneath the title.
         footer: Lines at the end: version, fingerprint of the data, how it was made.

@@ -11,17 +11,20 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ccanalysis import __version__, editions, export, results, text, views
+from ccanalysis.display import Item, Note
 from ccanalysis.editions import Reader
 from ccanalysis.errors import ParameterError, SettingsError, nearest
 from ccanalysis.periods import Period
 from ccanalysis.reports.execute import Job, Outcome, execute
 from ccanalysis.reports.index import Entry, render_index
 from ccanalysis.reports.parameters import check_parameters, declared
-from ccanalysis.reports.publish import Lock, check_target, publish, slug
+from ccanalysis.reports.publish import Lock, check_target, publish, recover, slug
+from ccanalysis.reports.revisions import Revision, earlier, keep, revise, write_issue
 from ccanalysis.results import Results
 from ccanalysis.workspace import ReportPlan, Workspace
 
@@ -41,6 +44,7 @@ class Run:
         outcomes: One per report.
         seconds: How long each stage of this run took; a stage whose results were at hand is not among them.
         refused: The KPIs of the centre that the gate does not let be judged, each with its reasons.
+        revision: Which issue of the period's reports this is, and what it replaces.
     """
 
     folder: Path
@@ -48,6 +52,7 @@ class Run:
     outcomes: list[Outcome]
     seconds: Mapping[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    revision: Revision = field(default_factory=lambda: Revision(1))
 
     @property
     def failed(self) -> list[Outcome]:
@@ -60,6 +65,7 @@ class Run:
         lines = [f"{text.count(made, 'report')} in {where}, begin with {where}/index.html"]
         if not made:
             lines = [f"no report was made; what was in {where} is untouched"]
+        lines += [self.revision.line()] if made and self.revision.line() else []
         lines += [f"not made: {outcome.job.title}: {outcome.error}" for outcome in self.failed]
         lines += [f"not judged: {refused}" for refused in self.refused]
         seconds = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
@@ -115,6 +121,8 @@ def run(
         begin = time.perf_counter()
         target = workspace.reports_path / computed.period.label
         check_target(target)
+        recover(target)
+        revision = revise(workspace, computed, target)
         with tempfile.TemporaryDirectory(prefix="ccanalysis-run-") as scratch:
             built = Path(scratch) / "built"
             planned = _plan(workspace, computed, Path(scratch))
@@ -122,12 +130,12 @@ def run(
                 (built / job.output.relative_to(built)).parent.mkdir(parents=True, exist_ok=True)
             outcomes = _execute([job for job, _ in planned], jobs, engine, deadline_s, say, bar=bar)
             if any(outcome.ok for outcome in outcomes):
-                _finish(workspace, computed, built, target, planned, outcomes)
+                _finish(workspace, computed, built, target, planned, outcomes, revision)
     stages = computed.facts["seconds"]
     seconds = {name: stages[name] for name in results.STAGES if name in stages}
     seconds["reports"] = time.perf_counter() - begin
     refused = [f"{row['kpi']}: {row['rating']}: {'; '.join(row['reasons'])}" for _, row in computed.refused.iterrows()]
-    return Run(target, computed.period, outcomes, seconds, refused)
+    return Run(target, computed.period, outcomes, seconds, refused, revision)
 
 
 def notebook_path(workspace: Workspace, name: str) -> Path:
@@ -173,13 +181,19 @@ def _job(workspace: Workspace, computed: Results, plan: ReportPlan, reader: Read
         subtitle=workspace.centre.name,
         key=f"{plan.notebook}:{plan.each}:{reader.unit}",
         audience=_INDEX_AUDIENCE.get(plan.audience, plan.audience),
-        period=computed.period.text,
+        period=_period(computed),
         footer=(
             f"Made by ccanalysis {__version__} from data {computed.facts['fingerprint']}.",
             f"Figures again: ccanalysis kpis --period {computed.period.label}",
         ),
         home="../" * depth + "index.html",
     )
+
+
+def _period(computed: Results) -> str:
+    """The period in words, with the revision where the report is not the first."""
+    about = computed.facts.get("revision")
+    return computed.period.text + (f", revision {about['number']}" if about else "")
 
 
 def _execute(jobs: list[Job], at_once: int, engine: Any, deadline_s: float, say: Say, *, bar: bool) -> list[Outcome]:
@@ -204,6 +218,7 @@ def _finish(
     target: Path,
     planned: list[tuple[Job, Reader]],
     outcomes: list[Outcome],
+    revision: Revision,
 ) -> None:
     """Add tables, index and manifest, and put everything in its place."""
     entries, reports = [], []
@@ -238,12 +253,15 @@ def _finish(
             listed.to_parquet(job.output.parent / "rows.parquet", index=False)
     # Whoever opens the index sees what the centre's edition shows: no person.
     centre = editions.write(computed, Reader("centre", ""), built.parent / "slices" / "index")
+    keep(revision, target, built)
+    about = write_issue(workspace, computed, revision, built)
+    revised = views.revision_note(centre)
     page = render_index(
         entries,
         title=workspace.centre.name,
-        period=computed.period.text,
+        period=_period(computed),
         footer=[f"Made by ccanalysis {__version__} from data {computed.facts['fingerprint']}."],
-        notes=[views.lead(centre), views.to_do(centre)],
+        notes=[*([revised] if revised else []), views.lead(centre), views.to_do(centre), *_earlier(built)],
     )
     (built / "index.html").write_text(page, encoding="utf-8")
     sources = [
@@ -255,10 +273,20 @@ def _finish(
         "period": computed.period.label,
         "version": __version__,
         "fingerprint": computed.facts["fingerprint"],
+        **about,
         "reports": reports,
         "sources": sources,
     }
     publish(built, target, manifest)
+
+
+def _earlier(built: Path) -> list[Note]:
+    """Lead to the revisions that are kept."""
+    items = [
+        Item(text=f"Revision {number}, from data up to {views.day(date.fromisoformat(until))}", href=href)
+        for number, until, href in earlier(built)
+    ]
+    return [Note(kind="list", title="Earlier revisions of this period", items=items)] if items else []
 
 
 def _tables(computed: Results, reader: Reader, folder: Path) -> None:

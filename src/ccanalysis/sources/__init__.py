@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from ccanalysis.errors import EnvironmentFaultError
-from ccanalysis.sources.exports import find_exports, fingerprint_of, sha256_of
+from ccanalysis.sources.exports import Export, find_exports, fingerprint_of, sha256_of
+from ccanalysis.sources.postgresql import Databases
 from ccanalysis.sources.rules import REASONS
 from ccanalysis.sources.staging import environment_faults, stage_tables
 from ccanalysis.workspace import Workspace
@@ -41,8 +42,10 @@ class Staged:
         folder: Where they lie, below the workspace's cache; named by `fingerprint`.
         tables: Contract table -> Parquet file with exactly the contract's columns, sorted by local day. Only tables
             that have a source.
-        intake: One row per file: `source`, `table`, `file`, `sha256`, `bytes`, then rows `read` = `kept` +
-            `quarantined` + `duplicates`, and `set_aside` (declared not to be records; not in `read`).
+        texts: Contract table -> Parquet file with its key and what people wrote, card data masked; only where the
+            workspace keeps free text.
+        intake: One row per file, or source of a database: `source`, `table`, `file`, `sha256`, `bytes`, then rows
+            `read` = `kept` + `quarantined` + `duplicates`, and `set_aside` (declared not to be records; not in `read`).
         quarantine: Parquet, one row per fault: `table`, `source`, `source_file`, `source_row`, `column` (the
             contract's; NULL where the whole row is at fault), `rule`, `reason`. A row of an export with two faults has
             two rows here and counts once in `intake`. No cell value is in it.
@@ -52,6 +55,7 @@ class Staged:
 
     folder: Path
     tables: Mapping[str, Path]
+    texts: Mapping[str, Path]
     intake: pd.DataFrame
     quarantine: Path
     notes: tuple[str, ...]
@@ -74,16 +78,20 @@ def stage(workspace: Workspace, *, progress: Callable[[str], None] | None = None
         EnvironmentFaultError: Disk, rights or memory do not suffice.
     """
     say = progress or (lambda _: None)
-    exports = find_exports(workspace)
-    fingerprint = fingerprint_of(workspace, exports)
     home = workspace.cache_path / "staged"
+    with Databases(home / f".writing-delivered-{os.getpid()}", say) as databases:
+        return _stage(workspace, find_exports(workspace, databases), home, say)
+
+
+def _stage(workspace: Workspace, exports: Sequence[Export], home: Path, say: Callable[[str], None]) -> Staged:
+    fingerprint = fingerprint_of(workspace, exports)
     folder = home / fingerprint
     if (staged := _load(folder)) is not None:
         say("nothing changed since the last reading")
         return staged
     aside = home / f".writing-{fingerprint}-{os.getpid()}"
     with _writing(home, aside):
-        tables, notes = stage_tables(workspace, aside, exports, say)
+        tables, texts, notes = stage_tables(workspace, aside, exports, say)
         intake = [
             (
                 *(e.source.name, e.table.name, e.name, e.sha256, e.bytes),
@@ -94,6 +102,7 @@ def stage(workspace: Workspace, *, progress: Callable[[str], None] | None = None
         content = {
             "fingerprint": fingerprint,
             "tables": {name: path.name for name, path in sorted(tables.items())},
+            "texts": {name: path.name for name, path in sorted(texts.items())},
             "intake": [dict(zip(INTAKE_COLUMNS, row, strict=True)) for row in intake],
             "notes": notes,
             "sha256": {path.name: sha256_of(path) for path in sorted(aside.glob("*.parquet"))},
@@ -148,6 +157,7 @@ def _load(folder: Path) -> Staged | None:
     return Staged(
         folder=folder,
         tables={name: folder / file for name, file in content["tables"].items()},
+        texts={name: folder / file for name, file in content["texts"].items()},
         intake=pd.DataFrame(content["intake"], columns=list(INTAKE_COLUMNS)),
         quarantine=folder / "quarantine.parquet",
         notes=tuple(content["notes"]),

@@ -127,7 +127,7 @@ class _Builder:
         self.days = days
         self.blanks = blanks
         self.inner_newline = inner_newline
-        self.typed = source.format in ("excel", "parquet")
+        self.typed = source.format in ("excel", "parquet", "postgresql")
         self.details: dict[tuple[str, str], str] = {}
         self.moments: list[str] = []
         self.doubts: list[str] = []
@@ -143,7 +143,7 @@ class _Builder:
         )
 
     def build(self) -> Casting:
-        names = {column.name: column for column in self.table.mapped}
+        names = {column.name: column for column in self.table.fillable}
         mapped = {name: mapping for name, mapping in self.source.columns.items() if name in names}
         direct = {n: m for n, m in mapped.items() if not m.seconds_between and not m.product}
         texts = {n: self._text(m, names[n]) for n, m in direct.items() if m.columns}

@@ -1,4 +1,4 @@
-"""The files that a workspace's sources name, and what is counted of each."""
+"""The files that a workspace's sources name, what its databases deliver, and what is counted of each."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from pathlib import Path
 import ccanalysis
 from ccanalysis.contracts import Table
 from ccanalysis.errors import EnvironmentFaultError, NoInputError, place
+from ccanalysis.sources.postgresql import Databases, Delivered
 from ccanalysis.workspace import Source, Workspace
 
-LAYOUT = 3  # raised when the same inputs are staged differently
+LAYOUT = 4  # raised when the same inputs are staged differently
 
 
 @dataclass
 class Export:
-    """One file on its way.
+    """One file, or what a database delivered, on its way.
 
     Attributes:
         number: Its place among all files of the run.
         source: Its mapping.
         table: The contract table it fills.
-        path: The file.
-        name: The file as lineage, quarantine and intake name it.
+        path: The file; for a database the source's name, for errors.
+        name: The file as lineage, quarantine and intake name it; for a database the source's name.
         bytes: Its size.
         sha256: The digest of its bytes.
         ingest: A short digest of its bytes and its mapping.
@@ -35,6 +36,7 @@ class Export:
         quarantined: Rows that broke a rule.
         set_aside: Rows declared not to be records.
         duplicates: Rows whose key another row has.
+        delivered: What the database delivered, already numbered and masked.
     """
 
     number: int
@@ -50,10 +52,11 @@ class Export:
     quarantined: int = 0
     set_aside: int = 0
     duplicates: int = 0
+    delivered: Delivered | None = None
 
 
-def find_exports(workspace: Workspace) -> list[Export]:
-    """List the files of every source with their digests, in source and name order.
+def find_exports(workspace: Workspace, databases: Databases) -> list[Export]:
+    """List the files of every source with their digests, in source and name order; databases are read now.
 
     Raises:
         NoInputError: A source has no file, or a file no byte.
@@ -61,6 +64,9 @@ def find_exports(workspace: Workspace) -> list[Export]:
     exports: list[Export] = []
     for source in workspace.sources:
         mapping = repr(replace(source, line=0))
+        if source.format == "postgresql":
+            exports.append(_from_database(workspace, source, databases, number=len(exports)))
+            continue
         base, paths = _files(workspace, source)
         for path in paths:
             try:
@@ -77,7 +83,6 @@ def find_exports(workspace: Workspace) -> list[Export]:
                     remedy="Export it again, or take it away",
                     place=place(path),
                 )
-            ingest = hashlib.sha256(f"{digest} {mapping}".encode()).hexdigest()[:12]
             exports.append(
                 Export(
                     number=len(exports),
@@ -87,10 +92,31 @@ def find_exports(workspace: Workspace) -> list[Export]:
                     name=path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name,
                     bytes=size,
                     sha256=digest,
-                    ingest=ingest,
+                    ingest=_ingest(digest, mapping),
                 )
             )
     return exports
+
+
+def _ingest(digest: str, mapping: str) -> str:
+    return hashlib.sha256(f"{digest} {mapping}".encode()).hexdigest()[:12]
+
+
+def _from_database(workspace: Workspace, source: Source, databases: Databases, *, number: int) -> Export:
+    table = workspace.tables[source.table]
+    delivered = databases.deliver(source, table, number=number)
+    digest = delivered.records.sha256
+    return Export(
+        number=number,
+        source=source,
+        table=table,
+        path=Path(source.name),
+        name=source.name,
+        bytes=delivered.bytes,
+        sha256=digest,
+        ingest=_ingest(digest, repr(replace(source, line=0))),
+        delivered=delivered,
+    )
 
 
 def _files(workspace: Workspace, source: Source) -> tuple[Path, list[Path]]:

@@ -160,7 +160,12 @@ def _arrive(stage: Stage, export: Export, *, careful: bool) -> Arrived:
     work = stage.folder / f"work-{export.number}.csv"
     schema = None
     door = Door(identifying(source, export.table), delimiter=source.delimiter, quote=source.quote)
-    if source.format == "csv":
+    if export.delivered is not None:
+        records, door = export.delivered.records, export.delivered.door
+        export.delivered.file.rename(work)
+        for note in export.delivered.notes:
+            stage.note(note)
+    elif source.format == "csv":
         records = csv_files.number_records(source, export.path, work, number=export.number, door=door, careful=careful)
         if records.sha256 != export.sha256:
             raise _changed(export)

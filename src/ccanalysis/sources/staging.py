@@ -21,7 +21,7 @@ ONE_ROW = "filename, file_row_number"  # a line of a document may give several r
 
 def stage_tables(
     workspace: Workspace, folder: Path, exports: Sequence[Export], progress: Callable[[str], None]
-) -> tuple[dict[str, Path], list[str]]:
+) -> tuple[dict[str, Path], dict[str, Path], list[str]]:
     """Stage every table that has a source, and the quarantine, into a folder.
 
     Args:
@@ -31,9 +31,10 @@ def stage_tables(
         progress: Told what is done.
 
     Returns:
-        Table -> file, and notes.
+        Table -> file, table -> file with its free text, and notes.
     """
     tables: dict[str, Path] = {}
+    texts: dict[str, Path] = {}
     for source in workspace.sources:
         check_dialect(source)
     check_headers(exports)
@@ -48,6 +49,8 @@ def stage_tables(
             progress(f"staging {name}")
             mine = [export for export in exports if export.table.name == name]
             tables[name] = _assemble(stage, mine[0].table, mine, parts, tables.get("agents"))
+            if (apart := _set_texts_apart(stage, mine[0].table)) is not None:
+                texts[name] = apart
             for part in parts:
                 part.unlink()
         columns = 'source, source_file, source_row, "column", rule'
@@ -55,7 +58,7 @@ def stage_tables(
             f'COPY (SELECT * FROM quarantine ORDER BY "table", {columns}) '
             f"TO {literal(folder / 'quarantine.parquet')} (FORMAT parquet, COMPRESSION zstd)"
         )
-        return tables, stage.notes
+        return tables, texts, stage.notes
 
 
 def _assemble(
@@ -112,11 +115,31 @@ def _assemble(
     return target
 
 
+def _set_texts_apart(stage: Stage, table: Table) -> Path | None:
+    """Write what people wrote into a file of its own with the key alone, where the workspace keeps it."""
+    sources = [source for source in stage.workspace.sources if source.table == table.name]
+    names = [column.name for column in table.texts]
+    if left := [name for name in names if any(name in source.left_out for source in sources)]:
+        stage.note(f"{table.name}: free text is left out ({', '.join(left)}); 'free_text' under [privacy] keeps it")
+    kept = [name for name in names if any(name in source.columns for source in sources)]
+    if not kept:
+        return None
+    key, words = ", ".join(quoted(name) for name in table.key), ", ".join(quoted(name) for name in kept)
+    target = stage.folder / f"{table.name}__text.parquet"
+    stage.sql(
+        f"COPY (SELECT {key}, {words} FROM timed WHERE coalesce({words}) IS NOT NULL ORDER BY {key}) "
+        f"TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    target.chmod(0o600)
+    stage.note(f"{table.name}: free text is kept apart ({', '.join(kept)}); no rule, figure or report reads it")
+    return target
+
+
 def _take_duplicates_out(stage: Stage, table: Table, exports: Sequence[Export]) -> None:
     """List the rows that give way to another row of the same key, and count them per file."""
     key = ", ".join(quoted(name) for name in table.key)
     same = " AND ".join(f"arrived.{quoted(n)} IS NOT DISTINCT FROM twice.{quoted(n)}" for n in table.key)
-    content = ", ".join(quoted(column.name) for column in table.mapped)
+    content = ", ".join(quoted(column.name) for column in table.fillable)
     updated = f", {quoted(table.updated)}" if table.updated else ""
     latest = f"{quoted(table.updated)} DESC NULLS LAST, " if table.updated else ""
     stage.sql(f"CREATE OR REPLACE TEMP TABLE twice AS SELECT {key} FROM arrived GROUP BY {key} HAVING count(*) > 1")

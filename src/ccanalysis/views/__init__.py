@@ -3,7 +3,7 @@
 Each function takes the results that the notebook opened (a slice, in a scheduled run) and returns one thing to show.
 """
 
-from ccanalysis.views.common import kpis_at, open_report, who
+from ccanalysis.views.common import day, kpis_at, open_report, who
 from ccanalysis.views.data import (
     data_lead,
     intake_table,
@@ -19,8 +19,10 @@ from ccanalysis.views.data import (
 from ccanalysis.views.definitions import definition_changes_note, sensitivity_table
 from ccanalysis.views.drivers import change_waterfall, driver_table, drivers_note, gap_pareto
 from ccanalysis.views.found import comparisons, findings_note, to_do
+from ccanalysis.views.overrides import overrides_note
 from ccanalysis.views.peers import comparison, funnel, small_multiples, worth_a_look
 from ccanalysis.views.people import actions_note, actions_table, activities_table
+from ccanalysis.views.revisions import revised_table, revision_note
 from ccanalysis.views.standing import (
     cards,
     changes_note,
@@ -43,6 +45,7 @@ __all__ = [
     "course",
     "courses",
     "data_lead",
+    "day",
     "definition_changes_note",
     "definitions_table",
     "driver_table",
@@ -56,8 +59,11 @@ __all__ = [
     "not_assessed_table",
     "notes_list",
     "open_report",
+    "overrides_note",
     "quarantine_table",
     "ratings_table",
+    "revised_table",
+    "revision_note",
     "rows_at_fault",
     "rule_history",
     "rules_count",

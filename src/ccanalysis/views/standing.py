@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ccanalysis import charts, text
+from ccanalysis.checks.overrides import OVERRIDDEN
 from ccanalysis.display import Card, Cell, Column, Figure, Item, Note, Sparkline, Table
 from ccanalysis.results import Results
 from ccanalysis.verdicts import VERDICT_COLUMNS
@@ -70,6 +71,7 @@ def _card(row: pd.Series, line: pd.DataFrame) -> Card:
     note = [] if np.isnan(row["n"]) else [f"n {text.number(row['n'])}"]
     note += [around] if (around := text.interval(row)) else []
     note += ["experimental"] if row["experimental"] else []
+    note += ["judged by override"] if any(why.startswith(OVERRIDDEN) for why in row["reasons"]) else []
     if row["status"] == "not_judged":
         note += list(row["reasons"][:1])
     elif row["provisional"]:
