@@ -207,6 +207,27 @@ def test_an_error_in_the_fused_query_leaves_the_answer_to_the_stock_engine(engin
     assert (found.success, found.result["unexpected_count"]) == (False, 1)
 
 
+@pytest.mark.parametrize(
+    ("values", "repeated"),
+    [
+        pytest.param("('a'), ('b'), (NULL), (NULL)", 0, id="missing_keys_repeat_nothing"),
+        pytest.param("('a'), ('a'), ('b'), ('b'), ('b'), ('c')", 5, id="every_row_of_a_repeated_key_counts"),
+        pytest.param("(0.0::DOUBLE), (-0.0::DOUBLE), (1.0::DOUBLE)", 2, id="the_two_zeros_are_one"),
+        pytest.param("('nan'::DOUBLE), ('nan'::DOUBLE)", 2, id="not_a_number_repeats_itself"),
+        pytest.param("('a'), ('A'), ('a ')", 0, id="texts_are_compared_as_they_stand"),
+    ],
+)
+def test_rows_of_a_repeated_key_are_counted_by_its_value(values, repeated):
+    """Hashes only narrow down which keys to compare."""
+    from ccanalysis.checks.fused import count_repeated
+
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE t AS SELECT * FROM (VALUES {values}) AS v(k)")
+        assert connection.execute(count_repeated(['"k"'], "t", "TRUE")).fetchone() == (repeated,)
+        collided = count_repeated(['"k"'], "t", "TRUE").replace('hash("k")', "1")
+        assert connection.execute(collided).fetchone() == (repeated,)
+
+
 def test_the_patched_class_is_as_it_was_afterwards():
     """The shortcut is lent for the length of a run."""
     from great_expectations.expectations.expectation import Expectation

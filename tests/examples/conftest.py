@@ -1,4 +1,4 @@
-"""The three real workspaces, copied aside so that nothing is written into the checkout."""
+"""The real workspaces, copied aside so that nothing is written into the checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,10 +19,22 @@ from ccanalysis.workspace import Workspace
 
 @pytest.fixture(scope="session")
 def reference_data(shared) -> Iterator[Path]:
-    """The reference data, named in the one environment variable that all three workspaces read."""
+    """The reference data, named in the one environment variable that the workspaces read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CCANALYSIS_SHARED", str(shared))
         yield shared / "data"
+
+
+@pytest.fixture(scope="session")
+def incidents(reference_data, tmp_path_factory) -> Iterator[Path]:
+    """The incident log, unpacked as its workspace's README says, and named in the variable that it reads."""
+    folder = tmp_path_factory.mktemp("incidents")
+    with zipfile.ZipFile(reference_data / "uci_incident_log" / "incident_event_log.zip") as packed:
+        (name,) = [name for name in packed.namelist() if name.endswith("/incident_event_log.csv")]
+        (folder / "incident_event_log.csv").write_bytes(packed.read(name))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CCANALYSIS_INCIDENTS", str(folder))
+        yield folder / "incident_event_log.csv"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the three workspaces share: settings, registers and suites that can be followed, and data kept elsewhere."""
+"""What the workspaces share: settings, registers and suites that can be followed, and data kept elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ccanalysis.errors import NoInputError
 from ccanalysis.kpis import register
 from ccanalysis.workspace import Workspace
 
-EXAMPLES = ("anonymous-bank", "nhs111", "vancouver-311")
+ELSEWHERE = ("anonymous-bank", "cfpb-complaints", "nhs111", "vancouver-311")
+EXAMPLES = (*ELSEWHERE, "uci-incidents")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -37,7 +38,7 @@ def test_a_workspace_with_notebooks_of_its_own_keeps_to_them(tmp_path):
     assert _small(tmp_path).notebooks_path == tmp_path / "notebooks"
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_an_example_says_in_one_line_that_its_data_are_absent(root, command, tmp_path, name):
     """Exit code 3, and the last line on stderr names the path and the variable that can set it."""
     outcome = command("run", "--workspace", root / "examples" / name, CCANALYSIS_SHARED=str(tmp_path / "nowhere"))
