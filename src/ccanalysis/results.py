@@ -372,6 +372,7 @@ def _work(
             until=period,
             contract=workspace.tables,
             calendar=Calendar.of(workspace.centre),
+            kept=workspace.cache_path / "components",
         )
         if not (measured.sums["period"] == period.start).any():
             raise _no_row(period, last_day)

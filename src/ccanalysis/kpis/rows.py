@@ -173,6 +173,8 @@ class RowWriter:
             kept += [f"{own} >= {write.day(span.start)}", f"{own} < {write.day(span.end)}"]
         if cut and (span is None or day != own):
             kept += [f"{day} >= {write.day(self.since.start)}", f"{day} < {write.day(self.until.end)}"]
+        elif day != own:
+            kept.append(f"{day} IS NOT NULL")
         if table.name == "intervals":
             kept.append(f"{write.quoted('length')} IN ({', '.join(map(write.text, _LENGTHS[self.kind]))})")
         where = f" WHERE {' AND '.join(kept)}" if kept else ""

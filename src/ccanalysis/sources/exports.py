@@ -14,7 +14,7 @@ from ccanalysis.contracts import Table
 from ccanalysis.errors import EnvironmentFaultError, NoInputError, place
 from ccanalysis.workspace import Source, Workspace
 
-LAYOUT = 3  # raised when the same inputs are staged differently
+LAYOUT = 4  # raised when the same inputs are staged differently
 
 
 @dataclass
