@@ -14,6 +14,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from .servers import postgres_missing, spark_missing
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("CCANALYSIS_SHARED", ROOT.parent / "shared"))
 SAMPLE_PERIOD = "2026-W46"
@@ -41,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {
         "shared": None if SHARED.is_dir() else "the reference data are absent (set CCANALYSIS_SHARED)",
         "chromium": None if shutil.which("chromium") else "no Chromium on this machine",
+        "postgres": postgres_missing(),
+        "spark": spark_missing(),
     }
     for item in items:
         for name, reason in missing.items():

@@ -170,7 +170,7 @@ class PostgreSQL(_Remote):
 
         try:
             cursor = self.connection.execute(sql)
-        except (psycopg.errors.DataError, psycopg.ProgrammingError) as error:
+        except psycopg.DataError as error:
             raise _uncomputable(error) from None
         except psycopg.Error as error:
             raise _unanswered("PostgreSQL", error) from None

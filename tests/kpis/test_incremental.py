@@ -116,7 +116,8 @@ def changed(listed, seed):
         new[new.index(row)] = row | {"wait_s": draw.randrange(90), "customer_id": draw.choice(["k1", "k2"])}
     more = contacts(seed + 1, size=draw.randrange(1, 8))
     more += [
-        row | {"local_date": row["local_date"] + timedelta(days=42), "offered_at": row["offered_at"] + timedelta(days=42)}
+        row
+        | {"local_date": row["local_date"] + timedelta(days=42), "offered_at": row["offered_at"] + timedelta(days=42)}
         for row in contacts(seed + 2, size=30, weeks=1)
     ]
     return [*new, *(row | {"contact_id": f"n{n}", "source_row": 9000 + n} for n, row in enumerate(more))]
