@@ -8,7 +8,7 @@ and plain days, so the answers agree to the last bit and no engine's session zon
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import ClassVar, Literal
 
 from ccanalysis.contracts import Type
@@ -253,11 +253,9 @@ class Spark(Dialect):
 
 
 def _zoned(value: str) -> str:
-    """Name UTC behind a time that names no zone."""
-    clock = value[10:]
-    if "Z" in clock or "+" in clock or "-" in clock:
-        return value
-    return f"{value[:10]} {clock[1:] or '00:00:00'}+00:00"
+    """Write an instant in ISO 8601 whole, in UTC."""
+    read = datetime.fromisoformat(value)
+    return (read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)).isoformat(sep=" ")
 
 
 DUCKDB, POSTGRESQL, SPARK = Dialect(), PostgreSQL(), Spark()

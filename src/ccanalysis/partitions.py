@@ -10,12 +10,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ccanalysis.contracts import LINEAGE, Table
 from ccanalysis.engine import literal, quoted
@@ -117,54 +117,76 @@ def split(
     Returns:
         Whether it was split: not where a row has no local day.
     """
-    day = quoted(table.local_day)
-    lineage = {column.name for column in LINEAGE}
-    figures = ", ".join(quoted(column.name) for column in table.columns if column.name not in lineage)
-    every = ", ".join(quoted(column.name) for column in table.columns)
-    times = [quoted(column.name) for column in table.columns if column.type in ("instant", "date")]
-    held = ", ".join(f"bool_or({quoted(column.name)} IS NOT NULL)" for column in table.columns)
-    least = f"least({', '.join(f'min({time})::DATE' for time in times)})"
-    most = f"greatest({', '.join(f'max({time})::DATE' for time in times)})"
-    rows = connection.execute(
-        f"SELECT {day}, count(*), {_digest(figures)}, {_digest(every)}, {least}, {most}, [{held}] "
-        f"FROM read_parquet({literal(path)}) GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    if not rows or any(row[0] is None for row in rows):
+    index = described(connection, f"read_parquet({literal(path)})", table)
+    if index is None:
         return False
-    weeks: dict[Period, list[tuple]] = {}
-    for row in rows:
-        weeks.setdefault(Period.containing(row[0], "week"), []).append(row)
+    day = quoted(table.local_day)
     past = [found for one in earlier if (found := read(one))]
     known = {(week.start, week.digest): week.path for found in past for week in found.weeks}
     folder.mkdir()
-    index = {}
-    for week, days in weeks.items():
-        digest = hashlib.sha256(repr([(one[0], one[3]) for one in days]).encode()).hexdigest()
-        own = [c.name for n, c in enumerate(table.columns) if any(one[6][n] for one in days)]
-        index[week.label] = {
-            "rows": sum(one[1] for one in days),
-            "digest": digest,
-            "days": {one[0].isoformat(): one[2] for one in days},
-            "held": own,
-            "times": [min(one[4] for one in days).isoformat(), max(one[5] for one in days).isoformat()],
-        }
-        target = folder / f"{week.label}.parquet"
-        if (same := known.get((week.start, digest))) is not None and _linked(same, target):
+    for label, told in index.items():
+        week, target = Period.parse(label), folder / f"{label}.parquet"
+        same = known.get((week.start, told["digest"]))
+        if same is not None and _linked(same, target):
             continue
         connection.execute(
             f"COPY (SELECT * FROM read_parquet({literal(path)}) WHERE {day} >= DATE '{week.start}' "
             f"AND {day} < DATE '{week.end}' ORDER BY {day}, source_file, source_row) "
             f"TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
         )
-    (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+    write_index(folder, index)
     return True
 
 
-def _digest(columns: str) -> str:
-    """Write a digest of the rows of a group whatever their order: how many, and sums and parities of two hashes."""
-    first, second = f"hash({columns})", f"hash('second', {columns})"
-    parts = [f"bit_xor({first})", f"bit_xor({second})", f"sum({first}::HUGEINT)", f"sum({second}::HUGEINT)"]
-    return f"concat_ws('-', count(*), {', '.join(parts)})"
+def write_index(folder: Path, index: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write what `described` told of partitions that lie in a folder, each in a file named after its week."""
+    (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+
+
+def described(connection: duckdb.DuckDBPyConnection, source: str, table: Table) -> dict[str, dict[str, Any]] | None:
+    """Tell of each ISO week what its partition is known by.
+
+    Args:
+        connection: May read the source.
+        source: Where the rows come from, as SQL.
+        table: Their contract.
+
+    Returns:
+        Week's label -> `rows`, `digest`, `days`, `held` and `times`, as `Week` has them; nothing where a row has no
+        local day, or where there is no row.
+    """
+    lineage = {column.name for column in LINEAGE}
+    figures = ", ".join(quoted(column.name) for column in table.columns if column.name not in lineage)
+    whence = ", ".join(quoted(name) for name in sorted(lineage & {column.name for column in table.columns}))
+    times = [quoted(column.name) for column in table.columns if column.type in ("instant", "date")]
+    held = ", ".join(f"bool_or({quoted(column.name)} IS NOT NULL)" for column in table.columns)
+    least = f"least({', '.join(f'min({time})::DATE' for time in times)})"
+    most = f"greatest({', '.join(f'max({time})::DATE' for time in times)})"
+    rows = connection.execute(
+        f"SELECT {quoted(table.local_day)} AS _day, count(*), {_digest('_figures')}, "
+        f"{_digest(f'hash(_figures, {whence})')}, {least}, {most}, [{held}] "
+        f"FROM (SELECT *, hash({figures}) AS _figures FROM {source}) GROUP BY _day ORDER BY _day"
+    ).fetchall()
+    if not rows or any(row[0] is None for row in rows):
+        return None
+    weeks: dict[Period, list[tuple]] = {}
+    for row in rows:
+        weeks.setdefault(Period.containing(row[0], "week"), []).append(row)
+    return {
+        week.label: {
+            "rows": sum(one[1] for one in days),
+            "digest": hashlib.sha256(repr([(one[0], one[3]) for one in days]).encode()).hexdigest(),
+            "days": {one[0].isoformat(): one[2] for one in days},
+            "held": [column.name for n, column in enumerate(table.columns) if any(one[6][n] for one in days)],
+            "times": [min(one[4] for one in days).isoformat(), max(one[5] for one in days).isoformat()],
+        }
+        for week, days in weeks.items()
+    }
+
+
+def _digest(hashed: str) -> str:
+    """Write a digest of the rows of a group whatever their order: how many, and parity and sum of their hashes."""
+    return f"concat_ws('-', count(*), bit_xor({hashed}), sum(({hashed})::HUGEINT))"
 
 
 def _linked(past: Path, target: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The same components, bit for bit, on DuckDB, PostgreSQL and Spark: every measure of the catalogue, level and period."""
+"""The same components, bit for bit, on DuckDB, PostgreSQL and Spark: every measure, level and kind of period."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ def every_measure():
 
 
 KPIS = every_measure()
+_FIRST = {kpi.measure.key: kpi.id for kpi in reversed(KPIS) if kpi.measure.key != "own"}
+DEFAULTS = {*_FIRST.values(), *(kpi.id for kpi in KPIS if kpi.id.startswith(("own", "within")))}
 
 
 @pytest.fixture(scope="module")
@@ -157,12 +159,23 @@ def measured(tables, kpis, kind, **more):
     return components(tables, kpis, **given, **more)
 
 
-@pytest.mark.parametrize("engine", ENGINES, indirect=True)
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("engine", "seed"),
+    [
+        pytest.param("postgres", 1, marks=pytest.mark.postgres),
+        pytest.param("postgres", 2, marks=pytest.mark.postgres),
+        pytest.param("spark", 1, marks=pytest.mark.spark),
+    ],
+    indirect=["engine"],
+)
 @pytest.mark.slow
 def test_every_measure_is_the_same_to_the_last_bit(engine, worlds, seed):
-    """All measures, variants and levels by ISO week, on data with awkward texts, halves and clock changes."""
-    one, other = measured(worlds[seed], KPIS, "week"), measured(engine[seed], KPIS, "week")
+    """All measures and levels by ISO week, on data with awkward texts, halves and clock changes.
+
+    On PostgreSQL with each value of their parameters; Spark needs a second per query, so there as they are by default.
+    """
+    kpis = [kpi for kpi in KPIS if not isinstance(engine[seed], _Views) or kpi.id in DEFAULTS]
+    one, other = measured(worlds[seed], kpis, "week"), measured(engine[seed], kpis, "week")
     assert len(one.sums) > 3000 and len(one.histograms) > 1000
     pd.testing.assert_frame_equal(other.sums, one.sums, check_exact=True)
     pd.testing.assert_frame_equal(other.histograms, one.histograms, check_exact=True)
@@ -173,7 +186,8 @@ def test_every_measure_is_the_same_to_the_last_bit(engine, worlds, seed):
 @pytest.mark.slow
 def test_every_kind_of_period_is_the_same(engine, worlds, kind):
     """Days, months, quarters and years are cut alike; hours of the day too."""
-    kpis = [kpi for kpi in KPIS if kpi.id.rpartition("_")[2] in ("aht", "fcr", "rate", "percentile", "over", "health")]
+    wanted = ("aht", "fcr", "backlog_over", "resolution_percentile", "uphold_rate", "final_response")
+    kpis = [kpi for kpi in KPIS if kpi.id in DEFAULTS and kpi.measure.key in wanted]
     for more in ({}, {"by_hour": True}):
         one, other = measured(worlds[1], kpis, kind, **more), measured(engine[1], kpis, kind, **more)
         assert len(one.sums)
@@ -187,7 +201,7 @@ def test_figures_taken_apart_are_the_same(engine, worlds):
     """With the number of people behind each, which is counted by the order of their identifiers."""
     since, until = span("quarter")
     given = {"kind": "quarter", "since": since, "until": until, "contract": TABLES, "calendar": calendar()}
-    kpis = [kpi for kpi in KPIS if kpi.id.startswith("m0")]
+    kpis = [kpi for kpi in KPIS if kpi.id in DEFAULTS]
     one, other = parts(worlds[2], kpis, **given), parts(engine[2], kpis, **given)
     assert one["people"].max() == 6
     pd.testing.assert_frame_equal(other, one, check_exact=True)

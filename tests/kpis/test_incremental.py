@@ -148,7 +148,7 @@ def test_late_changed_and_new_rows_give_the_figures_of_a_full_run(tmp_path_facto
 
 
 def test_a_monday_run_counts_the_new_week_and_those_that_look_into_it(tmp_path, asked):
-    """The week before, for its customers may have come back; of the measures that look at one row, the new one alone."""
+    """And the two before, for their customers may have come back; without repeats, the new week alone."""
     listed = contacts(5)
     first = split(tmp_path / "a", listed)
     measured(first, kept=tmp_path / "kept")

@@ -17,7 +17,7 @@ from .conftest import write_table
 
 Rows = dict[str, list[dict[str, Any]]]
 LONDON = ZoneInfo("Europe/London")
-HOURS = {day: None for day in ("sat", "sun", "holiday")}
+HOURS = dict.fromkeys(("sat", "sun", "holiday"))
 # Five weeks about a new year, a change of clocks in spring, and one in autumn.
 BEGINNINGS = (date(2024, 12, 16), date(2026, 3, 16), date(2026, 10, 12))
 DAYS = 35
@@ -163,5 +163,5 @@ def calendar() -> Calendar:
     from datetime import time
 
     week = {day: (time(8), time(18)) for day in ("mon", "tue", "wed", "thu", "fri")} | HOURS
-    opening = {channel: week for channel in ("voice", "chat", "email")}
+    opening = dict.fromkeys(("voice", "chat", "email"), week)
     return Calendar(zone="Europe/London", nation="GB-ENG", opening=opening)  # type: ignore[arg-type]
