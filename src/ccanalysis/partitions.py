@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +69,15 @@ class Partitions:
 
     def digest(self, start: date, end: date) -> str:
         """Return a digest of what the rows of the days from a start to before an end say."""
-        days = [
-            (day, digest) for week in self.within(start, end) for day, digest in week.days.items() if start <= day < end
-        ]
-        return hashlib.sha256(repr(sorted(days)).encode()).hexdigest()
+        known, day, listed = self._days, start, []
+        while day < end:
+            listed.append((day.toordinal(), known.get(day)))
+            day += timedelta(days=1)
+        return hashlib.sha256(repr(listed).encode()).hexdigest()
+
+    @cached_property
+    def _days(self) -> dict[date, str]:
+        return {day: digest for week in self.weeks for day, digest in week.days.items()}
 
     @property
     def held(self) -> frozenset[str]:

@@ -180,7 +180,7 @@ def _selected(
     for kpi, role, side in sides:
         counted = query.counted(kpi, role, side, contract, write)
         if role == "denominator" and "agent_id" in contract[side.table]:
-            counted["people"] = write.places("_agents", query.condition(kpi, side, contract, write)[0])
+            counted["people"] = write.places("_agents", query.condition(kpi, side, contract, write))
         named = {sql: column for column, sql in selected.items()}
         for sql in counted.values():
             selected.setdefault(named.setdefault(sql, f"c{len(named)}"), sql)

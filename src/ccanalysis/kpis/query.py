@@ -124,16 +124,27 @@ def hour_of(kpi: Kpi, contract: Mapping[str, Table]) -> str:
     return next((column for column in HOURS if column in contract[tables[0]]), "")
 
 
-def condition(kpi: Kpi, side: Side, contract: Mapping[str, Table], dialect: Dialect) -> tuple[str, Expression | None]:
-    """Write which rows take part on a side, and what is summed over them."""
-    where, of = side.checked(contract)
-    parts = [where.written(dialect)]
+def condition(kpi: Kpi, side: Side, contract: Mapping[str, Table], dialect: Dialect, *, valued: bool = True) -> str:
+    """Write which rows take part on a side; where it can be neither true nor false, the row does not.
+
+    Args:
+        kpi: The KPI.
+        side: One of its sides.
+        contract: The contract tables.
+        dialect: Of the engine.
+        valued: Whether it says of a mean that it is taken over the rows that have a value.
+    """
+    parts = [side.checked(contract)[0].written(dialect)]
     if kpi.population:
         parts.append(parse(kpi.population, contract[side.table]).written(dialect))
-    above = kpi.measure.numerator.checked(contract)[1]
-    if kpi.measure.kind == "mean" and above is not None:
-        parts.append(f"({above.written(dialect)}) IS NOT NULL")  # a mean is taken over the rows that have a value
-    return f"coalesce({' AND '.join(f'({part})' for part in parts)}, false)", of
+    if valued and (above := _averaged(kpi, contract)) is not None:
+        parts.append(f"({above.written(dialect)}) IS NOT NULL")
+    return " AND ".join(f"({part})" for part in parts)
+
+
+def _averaged(kpi: Kpi, contract: Mapping[str, Table]) -> Expression | None:
+    """Return what a mean is taken of."""
+    return kpi.measure.numerator.checked(contract)[1] if kpi.measure.kind == "mean" else None
 
 
 def wanted(contract: Mapping[str, Table], name: str, kpis: Sequence[Kpi]) -> dict[Rows, list[tuple[Kpi, str, Side]]]:
@@ -154,10 +165,14 @@ def value_of(side: Side, of: Expression, dialect: Dialect) -> str:
 
 def counted(kpi: Kpi, role: str, side: Side, contract: Mapping[str, Table], dialect: Dialect) -> dict[str, str]:
     """Write what is counted and summed for one side: `sum`, and where they differ from it `n` and `squares`."""
-    where, of = condition(kpi, side, contract, dialect)
-    kept, whole = f"FILTER (WHERE {where})", dialect.types["integer"]
+    of, averaged = side.checked(contract)[1], _averaged(kpi, contract)
+    # sums and counts of values leave out empty ones by themselves
+    valued = averaged is not None and role == "denominator" and of is not None
+    kept = f"FILTER (WHERE {condition(kpi, side, contract, dialect, valued=valued)})"
+    whole = dialect.types["integer"]
     if of is None:
-        return {"sum": f"CAST(count(*) {kept} AS {whole})"}
+        rows = f"({averaged.written(dialect)})" if averaged is not None else "*"
+        return {"sum": f"CAST(count({rows}) {kept} AS {whole})"}
     value = value_of(side, of, dialect)
     found = {"sum": f"CAST(coalesce(sum({value}) {kept}, 0) AS {whole})"}
     if role == "denominator" and side.table != "intervals":  # intervals carry counts: their sum is n
@@ -197,7 +212,7 @@ def histograms(kpi: Kpi, contract: Mapping[str, Table], dialect: Dialect, *, hou
         return []
     found = []
     for role, side in zip(("n", "censored"), given, strict=False):
-        where, of = condition(kpi, side, contract, dialect)
+        where, of = condition(kpi, side, contract, dialect), side.checked(contract)[1]
         value = f"CAST(ceil({of.written(dialect) if of else 'NULL'}) AS {dialect.types['integer']})"
         one = Asked(contract[side.table], side.rows(contract), levels, where=where, hour=hour, sides=[side])
         one.binned = dialect.coarse(value) if kpi.measure.bins == "coarse" else value
