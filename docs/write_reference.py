@@ -206,6 +206,13 @@ SETTINGS: tuple[tuple[str, type, dict[str, str], str], ...] = (
         {"frequency": "frequency", "baseline_periods": "baseline_periods"},
         "What a run looks at where the command line does not say.",
     ),
+    (
+        "[engine]",
+        workspace.EngineChoice,
+        {},
+        "Where the contract tables lie while they are counted. Not given, they are files that `[[sources]]` fill; "
+        "see [scale](../scale.md).",
+    ),
     ("[[reports]]", workspace.ReportPlan, {}, "What a run makes; not given, the four notebooks of the project."),
 )
 NOT_SETTINGS = {("Source", "line")}

@@ -185,6 +185,23 @@ DEFAULT_REPORTS = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """Where the contract tables lie while they are counted.
+
+    Attributes:
+        kind: `duckdb` reads `[[sources]]` into files; `postgresql` and `spark` count tables of the contract's names
+            where they lie, for `ccanalysis kpis`.
+        connection: The environment variable that holds the way to connect; for `spark` the address of a Spark Connect
+            server, or empty for the active session.
+        schema: The schema of the tables; empty for `public`, or for the session's own.
+    """
+
+    kind: Literal["duckdb", "postgresql", "spark"] = "duckdb"
+    connection: str = ""
+    schema: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workspace:
     """A checked workspace.
 
@@ -199,6 +216,7 @@ class Workspace:
         baseline_periods: How many periods charts and limits look back.
         unit_names: What this centre calls a site, a team, a line manager (`{"team": "provider"}`).
         reports: What a run makes.
+        engine: Where the contract tables lie while they are counted.
     """
 
     root: Path
@@ -211,6 +229,7 @@ class Workspace:
     unit_names: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
+    engine: EngineChoice = EngineChoice()
 
     @classmethod
     def open(cls, root: Path | str = ".") -> Workspace:
@@ -413,7 +432,7 @@ _TYPE_NAMES = {
 }
 
 
-_TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports")
+_TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports", "engine")
 
 
 def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
@@ -454,6 +473,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         if not word.strip():
             raise names.error(level, f"{level!r} in [unit_names] is empty", "Give the word, or take the line out")
     plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
+    engine = _engine(top.section("engine"))
     top.finish()
     seen: set[str] = set()
     for source in sources:
@@ -464,7 +484,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
                 place=place(SETTINGS_FILE, line=source.line),
             )
         seen.add(source.name)
-    if not {"contacts", "intervals"} & {source.table for source in sources}:
+    if engine.kind == "duckdb" and not {"contacts", "intervals"} & {source.table for source in sources}:
         raise SettingsError(
             "no source fills 'contacts' or 'intervals'",
             remedy='Add a [[sources]] with table = "contacts"',
@@ -481,7 +501,24 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         unit_names=unit_names,
         variables=variables,
         reports=plans,
+        engine=engine,
     )
+
+
+def _engine(section: _Section) -> EngineChoice:
+    kind = section.choice("kind", ("duckdb", "postgresql", "spark"), "duckdb")
+    connection, schema = section.take("connection", str, ""), section.take("schema", str, "")
+    section.finish()
+    if connection and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", connection):
+        # what stands there instead may hold a password, so it is not repeated
+        raise section.error(
+            "connection",
+            "'connection' in [engine] must be the name of an environment variable",
+            "Keep the connection itself out of files",
+        )
+    if kind == "postgresql" and not connection:
+        raise section.error("kind", "[engine] has no 'connection'", 'Add a line as connection = "CENTRE_DSN"')
+    return EngineChoice(kind=kind, connection=connection, schema=schema)
 
 
 def _centre(section: _Section) -> Centre:

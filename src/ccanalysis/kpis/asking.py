@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -23,7 +24,7 @@ from ccanalysis.periods import Kind, Period
 from ccanalysis.warehouse import Embedded, Engine
 
 # Rows that one query goes through: many where rows are only counted, fewer where they are sorted to find the next.
-PLAIN_ROWS, SORTED_ROWS = 12_000_000, 2_000_000
+PLAIN_ROWS, SORTED_ROWS = 12_000_000, 3_000_000
 
 
 @contextmanager
@@ -94,7 +95,7 @@ class Asker:
             source = f"(SELECT * FROM {source} ANTI JOIN {out} USING (source_file, source_row))"
         ahead = look_ahead(rows, table, sides, self.contract)
         placed = rows.by or rows.later_days or rows.open_until
-        span = None if ahead is None or placed else Span(self.since.start, self.until.end, ahead)
+        span = None if ahead is None or placed else self.span(self.since.start, self.until.end, ahead)
         return self.rows.write(table, rows, source, span, cut=True)
 
     def weekly(self, asked: Asked, parted: Partitions, ahead: int) -> list[pa.Table]:
@@ -103,24 +104,36 @@ class Asker:
         own_day = not (asked.rows.by or asked.rows.later_days)
         wanted = parted.within(self.since.start, self.until.end) if own_day else parted.weeks
         question = self.question(asked, ahead, weekly=not told)
-        keys = {week.start: parted.digest(week.start, Span(week.start, week.end, ahead).reach) for week in parted.weeks}
-        kept = self.store.read(question) if self.store else incremental.Kept({}, None)
-        new = incremental.stale(kept, keys, wanted)
-        found = []
+        spans = {week.start: self.span(week.start, week.end, ahead) for week in wanted}
+        keys = {monday: parted.digest(monday, span.reach) for monday, span in spans.items()}
+        kept = self.store.read(question, keys) if self.store else {}
+        found = list(kept.values())
+        new = [week for week in wanted if week.start not in kept]
         for batch in partitions.batches(new, SORTED_ROWS if ahead else PLAIN_ROWS):
-            span = Span(batch[0].start, batch[-1].end, ahead)
+            span = self.span(batch[0].start, batch[-1].end, ahead)
             source = _files(parted.within(span.start, span.reach))
             rows = self.rows.write(asked.table, asked.rows, source, span, cut=False)
-            sql = asked.query(rows, self.engine.dialect, weekly=not told)
-            answer = incremental.typed(self.engine.run(sql))
-            found.append(incremental.with_week(answer) if told else answer)
-        if self.store and new:
-            found = [part.select([*kept.answer.column_names]) if kept.answer is not None else part for part in found]
-            kept = incremental.merged(kept, keys, found, new)
-            self.store.write(question, kept)
-            found = []
-        held = kept.of([week.start for week in wanted if kept.keys.get(week.start) == keys[week.start]])
-        return [*found, *([held] if held is not None else [])]
+            answer = incremental.typed(self.engine.run(asked.query(rows, self.engine.dialect, weekly=not told)))
+            found.append(answer)
+            if self.store:
+                weekly = incremental.with_week(answer) if told else answer
+                self.store.write(question, keys, incremental.by_week(weekly, batch))
+        names = [name for name in found[0].column_names if name != "_week"] if found else []
+        return [pa.concat_tables([part.select(names) for part in found])] if found else []
+
+    def span(self, start: date, end: date, ahead: int) -> Span:
+        """Say which days are counted and how many are looked at behind; one more where clocks change in between.
+
+        A contact that comes exactly seven days later lies on the eighth day where an hour was skipped.
+        """
+        if not ahead:
+            return Span(start, end)
+        if self.calendar is not None:
+            zone = ZoneInfo(self.calendar.zone)
+            days = (start + timedelta(days=day) for day in range((end - start).days + ahead + 2))
+            if len({datetime(day.year, day.month, day.day, tzinfo=zone).utcoffset() for day in days}) == 1:
+                return Span(start, end, ahead)
+        return Span(start, end, ahead + 1)
 
     def question(self, asked: Asked, ahead: int, *, weekly: bool) -> str:
         """Name the question by the query itself, over days and files that stand for any, and what it reads beside."""

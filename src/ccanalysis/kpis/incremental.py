@@ -6,19 +6,18 @@ its own days and, for measures that look at the next contact, the days that they
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
+import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ccanalysis.partitions import Week
 
@@ -33,29 +32,8 @@ def typed(answer: pa.Table) -> pa.Table:
     return answer.cast(pa.schema(fields))
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What is known of a question.
-
-    Attributes:
-        keys: Monday -> what its answer was worked out from.
-        answer: All of them, with `_week`.
-    """
-
-    keys: dict[date, str]
-    answer: pa.Table | None
-
-    def of(self, weeks: Sequence[date]) -> pa.Table | None:
-        """Return the answers of some weeks."""
-        if self.answer is None or not weeks:
-            return None
-        if len(weeks) == len(self.keys):
-            return self.answer
-        return self.answer.filter(pc.is_in(self.answer["_week"], pa.array(weeks, pa.date32())))
-
-
 class Store:
-    """The answers of a workspace: one file per question, with an index that names each week's key.
+    """The answers of a workspace: a folder per question, in it a file per week that names its key.
 
     Args:
         folder: Where they lie; it is made when something is kept.
@@ -64,56 +42,54 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def read(self, question: str) -> Kept:
-        """Return what is known of a question; nothing where a file is gone, half-written or changed."""
-        index, path = self._paths(question)
-        try:
-            told = json.loads(index.read_text(encoding="utf-8"))
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != told["sha256"]:
-                return Kept({}, None)
-            answer = pq.read_table(pa.BufferReader(content))
-            os.utime(index)
-        except (OSError, ValueError, KeyError, pa.ArrowException):
-            return Kept({}, None)
-        return Kept({date.fromisoformat(day): key for day, key in told["weeks"].items()}, answer)
+    def read(self, question: str, keys: Mapping[date, str]) -> dict[date, pa.Table]:
+        """Return what is known under these keys, by Monday; not what is gone, half-written or changed."""
+        home = self.folder / question
+        found = {}
+        for monday, key in keys.items():
+            try:
+                content = (home / _name(monday, key)).read_bytes()
+            except OSError:
+                continue
+            digest, answer = content[:32], memoryview(content)[32:]
+            if hashlib.sha256(answer).digest() == digest:
+                found[monday] = pa.ipc.open_file(pa.BufferReader(answer)).read_all()
+        if found:
+            with contextlib.suppress(OSError):
+                os.utime(home)
+        return found
 
-    def write(self, question: str, kept: Kept) -> None:
-        """Keep answers in the place of those known before; the index comes last, so that it never tells too much."""
-        assert kept.answer is not None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        index, path = self._paths(question)
-        buffer = pa.BufferOutputStream()
-        pq.write_table(kept.answer, buffer, compression="zstd", use_dictionary=["_unit"], write_statistics=False)
-        content = buffer.getvalue().to_pybytes()
-        told = {
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "weeks": {day.isoformat(): key for day, key in sorted(kept.keys.items())},
-        }
-        self._put(path, content)
-        self._put(index, json.dumps(told, indent=1).encode())
+    def write(self, question: str, keys: Mapping[date, str], answers: Mapping[date, pa.Table]) -> None:
+        """Keep answers in the place of those known before of the same weeks; each appears whole, or not at all."""
+        home = self.folder / question
+        home.mkdir(parents=True, exist_ok=True)
+        past: dict[str, list[Path]] = {}
+        for path in home.iterdir():
+            past.setdefault(path.name[:10], []).append(path)
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        for monday, answer in answers.items():
+            buffer = pa.BufferOutputStream()
+            with pa.ipc.new_file(buffer, answer.schema, options=options) as writer:
+                writer.write_table(answer)
+            content = buffer.getvalue()
+            for path in past.get(monday.isoformat(), []):
+                path.unlink(missing_ok=True)
+            handle, aside = tempfile.mkstemp(dir=home, prefix=".new-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(content).digest())
+                file.write(content)
+            Path(aside).replace(home / _name(monday, keys[monday]))
 
     def prune(self, most: int = KEPT) -> None:
         """Forget the questions that were not asked for longest."""
-        try:
-            listed = sorted(self.folder.glob("*.json"), key=lambda index: index.stat().st_mtime_ns, reverse=True)
-        except OSError:
-            return
-        for index in listed[most:]:
-            for path in self._paths(index.stem):
-                path.unlink(missing_ok=True)
-        for path in self.folder.glob("*.parquet"):
-            if not path.with_suffix(".json").is_file():
-                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            listed = sorted(self.folder.iterdir(), key=lambda home: home.stat().st_mtime_ns, reverse=True)
+            for home in listed[most:]:
+                shutil.rmtree(home, ignore_errors=True)
 
-    def _paths(self, question: str) -> tuple[Path, Path]:
-        return self.folder / f"{question}.json", self.folder / f"{question}.parquet"
 
-    def _put(self, path: Path, content: bytes) -> None:
-        handle, aside = tempfile.mkstemp(dir=self.folder, prefix=".new-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(aside).replace(path)
+def _name(monday: date, key: str) -> str:
+    return f"{monday.isoformat()}-{key[:32]}.arrow"
 
 
 def question_of(*parts: object) -> str:
@@ -121,17 +97,17 @@ def question_of(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def stale(kept: Kept, keys: dict[date, str], wanted: Sequence[Week]) -> list[Week]:
-    """List the wanted weeks whose answer is not known, or was worked out from other rows."""
-    return [week for week in wanted if kept.keys.get(week.start) != keys[week.start]]
-
-
-def merged(kept: Kept, keys: dict[date, str], found: Sequence[pa.Table], new: Sequence[Week]) -> Kept:
-    """Put new answers beside the old ones that still hold."""
-    own = {week.start: keys[week.start] for week in new}
-    old = [day for day, key in kept.keys.items() if day not in own and keys.get(day) == key]
-    parts = [part for part in (kept.of(old), *found) if part is not None]
-    return Kept({day: keys[day] for day in old} | own, pa.concat_tables(parts) if parts else None)
+def by_week(answer: pa.Table, weeks: Sequence[Week]) -> dict[date, pa.Table]:
+    """Take an answer apart by `_week`; a week without a row has an empty answer, which is one too."""
+    order = pc.sort_indices(answer["_week"])
+    answer = answer.take(order)
+    days = np.asarray(answer["_week"].cast(pa.int32()))
+    found = {}
+    for week in weeks:
+        number = week.start.toordinal() - date(1970, 1, 1).toordinal()
+        first, last = np.searchsorted(days, [number, number + 1])
+        found[week.start] = answer.slice(first, last - first)
+    return found
 
 
 def with_week(answer: pa.Table) -> pa.Table:

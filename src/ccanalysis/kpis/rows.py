@@ -55,7 +55,7 @@ def look_ahead(rows: Rows, table: Table, sides: Iterable[Side], contract: Mappin
     """Tell how many days ahead rows must be known for these sides, so that no row further on can change them.
 
     Returns:
-        Days; None where a row of any day might matter, and the whole table has to be seen at once.
+        Days of 24 hours; None where a row of any day might matter, and the whole table has to be seen at once.
     """
     if rows.open_until:
         return None
@@ -71,7 +71,7 @@ def look_ahead(rows: Rows, table: Table, sides: Iterable[Side], contract: Mappin
         if seconds is None or (of is not None and set(of.columns) & set(rows.derived)):
             return None
         farthest = max(farthest, seconds)
-    return math.ceil(farthest / DAY_S) + 1  # a clock change may move a local day by one
+    return math.ceil(farthest / DAY_S)
 
 
 def _limit(tree: exp.Expression | None, names: set[str]) -> float | None:
