@@ -219,6 +219,13 @@ SETTINGS: tuple[tuple[str, type, dict[str, str], str], ...] = (
         "A decision to have figures judged although their data are not fit, with name, reason and expiry. It stands "
         "with every figure that it lets be judged. `kpi` or `rule`; `period`, or `from` and `until`.",
     ),
+    (
+        "[engine]",
+        workspace.EngineChoice,
+        {},
+        "Where the contract tables lie while they are counted. Not given, they are files that `[[sources]]` fill; "
+        "see [scale](../scale.md).",
+    ),
     ("[[reports]]", workspace.ReportPlan, {}, "What a run makes; not given, the four notebooks of the project."),
 )
 NOT_SETTINGS = {("Source", "line"), ("Source", "left_out"), ("Override", "line")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+
+from .servers import postgres_missing, spark_missing
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("CCANALYSIS_SHARED", ROOT.parent / "shared"))
@@ -42,18 +43,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {
         "shared": None if SHARED.is_dir() else "the reference data are absent (set CCANALYSIS_SHARED)",
         "chromium": None if shutil.which("chromium") else "no Chromium on this machine",
-        "postgres": None if _has_postgresql() else "no PostgreSQL server on this machine, or no psycopg",
+        "postgres": postgres_missing(),
+        "spark": spark_missing(),
     }
     for item in items:
         for name, reason in missing.items():
             if reason and name not in REQUIRED and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def _has_postgresql() -> bool:
-    """Tell whether a server can be started: Debian keeps its programs outside the path."""
-    programs = shutil.which("initdb") or next(Path("/usr/lib/postgresql").glob("*/bin/initdb"), None)
-    return bool(programs) and importlib.util.find_spec("psycopg") is not None
 
 
 @pytest.fixture(scope="session")

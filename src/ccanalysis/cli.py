@@ -347,6 +347,12 @@ def _check(options: argparse.Namespace) -> ExitCode:
 def _kpis(options: argparse.Namespace) -> ExitCode:
     from ccanalysis import export
 
+    workspace = _open(options)
+    if workspace.engine.kind != "duckdb":
+        from ccanalysis import results
+
+        _write(results.from_warehouse(workspace, options.period), export.VERDICT_COLUMNS, options)
+        return ExitCode.ALL_MADE
     _write(_compute(options).verdicts, export.VERDICT_COLUMNS, options)
     return ExitCode.ALL_MADE
 

@@ -44,7 +44,7 @@ def connect(
     """Open an in-memory database that is locked to its own folders, with a view per table.
 
     Args:
-        tables: Table name -> Parquet file.
+        tables: Table name -> Parquet file, or folder of them.
         folders: Further folders that may be read and written.
         threads: How many threads; DuckDB's own choice when not given.
 
@@ -77,5 +77,7 @@ def connect(
 
 
 def add_view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
-    """Make a Parquet file readable under a table's name."""
-    connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM read_parquet({literal(path)})")
+    """Make a Parquet file, or all of a folder as one, readable under a table's name."""
+    paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    listed = ", ".join(literal(one) for one in paths)
+    connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{listed}])")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccanalysis import __version__, actions, checks, drivers, engine, findings, sources, verdicts
+from ccanalysis import __version__, actions, checks, drivers, engine, findings, sources, verdicts, warehouse
 from ccanalysis.checks import overrides
 from ccanalysis.errors import NoInputError, RegisterError, SettingsError
 from ccanalysis.kpis import changes, register
@@ -193,6 +193,12 @@ def compute(
         SettingsError: Settings, register or suites cannot be followed.
         NoInputError: There is no usable input, or none in the period.
     """
+    if workspace.engine.kind != "duckdb":
+        raise SettingsError(
+            "reports need checked rows, and [engine] leaves the rows in the warehouse",
+            remedy="Use `ccanalysis kpis`, or give [[sources]] and take [engine] out",
+            place=SETTINGS_FILE,
+        )
     say = progress or (lambda line: None)
     clock = _Clock()
     wanted = Period.parse(period) if isinstance(period, str) and period else (period or None)
@@ -212,11 +218,7 @@ def compute(
     last = wanted.end - timedelta(days=1)
     kpis = [kpi.as_of(last) for kpi in register_read.due(wanted.kind) if kpi.approval.state != "retired"]
     if not kpis:
-        raise SettingsError(
-            f"no KPI of the register is due for a {wanted.kind}",
-            remedy="Give another period, or set the KPI's frequency",
-            place="kpis.yml",
-        )
+        raise _none_due(wanted)
     newest = _last_day(staged, workspace)
     if newest < wanted.start:
         raise _no_row(wanted, newest)
@@ -245,6 +247,76 @@ def _no_row(period: Period, newest: date) -> NoInputError:
     return NoInputError(
         f"there is no row in {period.label}",
         remedy=f"The data end on {newest.isoformat()}; give an earlier period or add the export",
+    )
+
+
+def from_warehouse(
+    workspace: Workspace, period: str | Period | None = None, *, engine: warehouse.Engine | None = None
+) -> pd.DataFrame:
+    """Measure and judge where the contract tables lie in a warehouse; only sums leave it.
+
+    Nothing is read from `[[sources]]` and no rule is checked, so no figure has a rating from the gate: each is
+    `unknown`, and is judged by its target and its course alone.
+
+    Args:
+        workspace: The workspace; its `[engine]` tells how to connect.
+        period: The period or its label; the last one with a contact when not given.
+        engine: The warehouse, where it is open already, such as `warehouse.Spark(session)`.
+
+    Returns:
+        The verdicts, as `Results.verdicts` has them.
+
+    Raises:
+        SettingsError: The connection is not set, or no KPI is due for such a period.
+        NoInputError: The warehouse has no row, or none in the period.
+        RegisterError: A measure cannot be computed.
+        EnvironmentFaultError: The warehouse does not answer.
+    """
+    chosen = workspace.engine
+    store = engine or warehouse.from_environment(chosen.kind, chosen.connection, chosen.schema)
+    listed = register.load(workspace.register_path, workspace.tables)
+    name = "contacts" if store.has("contacts") else "intervals"
+    if not store.has(name):
+        raise NoInputError(
+            "the warehouse has neither 'contacts' nor 'intervals'",
+            remedy="Name the schema of the tables under [engine]",
+        )
+    table = workspace.tables[name]
+    day = store.dialect.quoted(table.local_day)
+    newest = store.run(f"SELECT max({day}) AS newest FROM {store.source(table)} t")["newest"].to_pylist()[0]
+    if newest is None:
+        raise NoInputError(f"the table {name!r} has no row", remedy="Look at how it is loaded")
+    wanted = Period.parse(period) if isinstance(period, str) and period else period
+    if not isinstance(wanted, Period):
+        latest = Period.containing(newest, workspace.frequency)
+        whole = newest == latest.end - timedelta(days=1)
+        wanted = latest if whole else _whole(latest, newest, workspace)
+    last = wanted.end - timedelta(days=1)
+    kpis = [kpi.as_of(last) for kpi in listed.due(wanted.kind) if kpi.approval.state != "retired"]
+    if not kpis:
+        raise _none_due(wanted)
+    periods = list(wanted.back(workspace.baseline_periods))
+    measured = components(
+        store,
+        kpis,
+        kind=wanted.kind,
+        since=periods[0],
+        until=wanted,
+        contract=workspace.tables,
+        calendar=Calendar.of(workspace.centre),
+    )
+    if not (measured.sums["period"] == wanted.start).any():
+        raise _no_row(wanted, newest)
+    ratings = pd.DataFrame(columns=["kpi", "level", "unit", "period", "rating", "reasons"])
+    line = verdicts.series(measured, kpis, periods, ratings, last_day=newest)
+    return verdicts.judge(line, kpis, wanted, ratings)
+
+
+def _none_due(period: Period) -> SettingsError:
+    return SettingsError(
+        f"no KPI of the register is due for a {period.kind}",
+        remedy="Give another period, or set the KPI's frequency",
+        place="kpis.yml",
     )
 
 
@@ -382,6 +454,7 @@ def _work(
             until=period,
             contract=workspace.tables,
             calendar=Calendar.of(workspace.centre),
+            kept=workspace.cache_path / "components",
         )
         if not (measured.sums["period"] == period.start).any():
             raise _no_row(period, last_day)

@@ -238,6 +238,23 @@ def general_path(name: str) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """Where the contract tables lie while they are counted.
+
+    Attributes:
+        kind: `duckdb` reads `[[sources]]` into files; `postgresql` and `spark` count tables of the contract's names
+            where they lie, for `ccanalysis kpis`.
+        connection: The environment variable that holds the way to connect; for `spark` the address of a Spark Connect
+            server, or empty for the active session.
+        schema: The schema of the tables; empty for `public`, or for the session's own.
+    """
+
+    kind: Literal["duckdb", "postgresql", "spark"] = "duckdb"
+    connection: str = ""
+    schema: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Workspace:
     """A checked workspace.
 
@@ -255,6 +272,7 @@ class Workspace:
         free_text: What customers and colleagues wrote in their own words and the workspace keeps, as `surveys.comment`,
             masked and apart; `true` for all that is mapped. Without it none is read.
         overrides: Figures that are judged although their data are not fit.
+        engine: Where the contract tables lie while they are counted.
     """
 
     root: Path
@@ -269,6 +287,7 @@ class Workspace:
     reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
     free_text: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
+    engine: EngineChoice = EngineChoice()
 
     @classmethod
     def open(cls, root: Path | str = ".") -> Workspace:
@@ -472,7 +491,7 @@ _TYPE_NAMES = {
 }
 
 
-_TOP = ("centre", "paths", "tables", "sources", "run", "privacy", "overrides", "unit_names", "reports")
+_TOP = ("centre", "paths", "tables", "sources", "run", "privacy", "overrides", "unit_names", "reports", "engine")
 
 
 def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
@@ -515,6 +534,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
             raise names.error(level, f"{level!r} in [unit_names] is empty", "Give the word, or take the line out")
     overrides = tuple(_override(section) for section in top.sections("overrides"))
     plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
+    engine = _engine(top.section("engine"))
     top.finish()
     seen: set[str] = set()
     for source in sources:
@@ -525,7 +545,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
                 place=place(SETTINGS_FILE, line=source.line),
             )
         seen.add(source.name)
-    if not {"contacts", "intervals"} & {source.table for source in sources}:
+    if engine.kind == "duckdb" and not {"contacts", "intervals"} & {source.table for source in sources}:
         raise SettingsError(
             "no source fills 'contacts' or 'intervals'",
             remedy='Add a [[sources]] with table = "contacts"',
@@ -542,6 +562,7 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         unit_names=unit_names,
         variables=variables,
         reports=plans,
+        engine=engine,
         free_text=free_text,
         overrides=overrides,
     )
@@ -631,6 +652,22 @@ def _kept(source: Source, free_text: tuple[str, ...]) -> Source:
     out = tuple(name for name in source.columns if name in texts and f"{source.table}.{name}" not in free_text)
     columns = {name: mapping for name, mapping in source.columns.items() if name not in out}
     return replace(source, columns=columns, left_out=out) if out else source
+
+
+def _engine(section: _Section) -> EngineChoice:
+    kind = section.choice("kind", ("duckdb", "postgresql", "spark"), "duckdb")
+    connection, schema = section.take("connection", str, ""), section.take("schema", str, "")
+    section.finish()
+    if connection and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", connection):
+        # what stands there instead may hold a password, so it is not repeated
+        raise section.error(
+            "connection",
+            "'connection' in [engine] must be the name of an environment variable",
+            "Keep the connection itself out of files",
+        )
+    if kind == "postgresql" and not connection:
+        raise section.error("kind", "[engine] has no 'connection'", 'Add a line as connection = "CENTRE_DSN"')
+    return EngineChoice(kind=kind, connection=connection, schema=schema)
 
 
 def _centre(section: _Section) -> Centre:

@@ -14,15 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..servers import postgres_program
+
 PASSWORD = "wörd of/the:test@"  # every character that a connection string must escape
-
-
-def programs() -> Path | None:
-    """Return the folder of the server's programs; Debian keeps them outside the path."""
-    found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else []
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((folder for folder in folders if (folder / "initdb").is_file()), None)
 
 
 @dataclass
@@ -54,8 +48,6 @@ class Server:
 @contextmanager
 def running() -> Iterator[Server]:
     """Start a server, make an owner and a reader who may not write, and stop it at the end."""
-    bin_ = programs()
-    assert bin_ is not None, "no PostgreSQL on this machine"
     folder = Path(tempfile.mkdtemp(prefix="ccanalysis-pg-"))
     who: dict[str, Any] = {}
     if os.geteuid() == 0:  # the server refuses to run as root
@@ -69,7 +61,7 @@ def running() -> Iterator[Server]:
 
     def call(name: str, *arguments: str) -> None:
         done = subprocess.run(
-            [str(bin_ / name), "-D", str(data), *arguments],
+            [postgres_program(name) or name, "-D", str(data), *arguments],
             **who,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

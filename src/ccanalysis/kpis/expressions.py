@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -20,6 +20,7 @@ from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from ccanalysis.contracts import Column, Table
+from ccanalysis.dialects import DUCKDB, Dialect, Number
 from ccanalysis.errors import ExpressionError, nearest
 
 LONGEST = 400
@@ -130,6 +131,7 @@ _WANTED: dict[Kind, str] = {
 }
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _TIME = rf"{_DATE}([T ]\d{{2}}:\d{{2}}(:\d{{2}})?(Z|[+-]\d{{2}}:\d{{2}})?)?"
+_WIDTHS: tuple[Number, ...] = ("integer", "decimal", "double")
 _WORDS: dict[Kind, str] = {
     "number": "a number",
     "text": "a text",
@@ -170,6 +172,8 @@ class Expression:
         condition: Whether it is true or false, rather than a number.
         kind: What it gives: `number`, `text`, `boolean`, `instant`, `date` or `null`.
         clocks: What the query must know of times beside their value.
+        number: Whether it gives whole numbers, exact decimals or doubles; engines round each in their own way.
+        tree: As it was read, to be written for another engine.
     """
 
     text: str
@@ -178,6 +182,14 @@ class Expression:
     condition: bool
     kind: Kind = "number"
     clocks: tuple[Clock, ...] = ()
+    number: Number = "integer"
+    tree: exp.Expression | None = field(default=None, repr=False, compare=False)
+
+    def written(self, dialect: Dialect) -> str:
+        """Write it for an engine."""
+        if dialect is DUCKDB or self.tree is None:
+            return self.sql
+        return _sql(self.tree, dialect)[0]
 
 
 def parse(text: str, table: Table) -> Expression:
@@ -213,8 +225,9 @@ def _read(text: str, table: Table) -> Expression:
     reader = _Reader(text, table)
     kind = reader.kind(reader.tree)
     names = {node.name for node in reader.tree.find_all(exp.Column)}
-    sql, clocks = _sql(reader.tree)
-    return Expression(text, tuple(sorted(names)), sql, kind == "boolean", kind, clocks)
+    sql, clocks = _sql(reader.tree, DUCKDB)
+    number = reader.number(reader.tree) if kind == "number" else "integer"
+    return Expression(text, tuple(sorted(names)), sql, kind == "boolean", kind, clocks, number, reader.tree)
 
 
 class _Reader:
@@ -394,6 +407,7 @@ class _Reader:
             raise self.error(
                 f"{literal.name!r} is not {_WORDS[kind]}", "Write for example '2026-11-30'", self.start(literal)
             )
+        literal.meta["moment"] = kind
         return True
 
     def listed(self, column: exp.Expression, literal: exp.Expression) -> None:
@@ -432,6 +446,21 @@ class _Reader:
         default = node.args.get("default")
         return self.same([*results, *([default] if default is not None else [])])
 
+    def number(self, node: exp.Expression) -> Number:
+        """Tell whether a number is whole, an exact decimal or a double: the widest of its parts."""
+        if isinstance(node, exp.Column):
+            return "double" if self.columns[node.name].type == "number" else "integer"
+        if isinstance(node, exp.Literal):
+            return "decimal" if "." in node.name else "integer"
+        if isinstance(node, (exp.Anonymous, exp.Null)):
+            return "integer"
+        if isinstance(node, exp.Case):
+            parts = [branch.args["true"] for branch in node.args["ifs"]]
+            parts += [node.args["default"]] if node.args.get("default") is not None else []
+        else:
+            parts = list(node.iter_expressions())
+        return max((self.number(part) for part in parts), key=_WIDTHS.index, default="integer")
+
 
 @lru_cache(maxsize=1)
 def nations() -> frozenset[str]:
@@ -444,41 +473,55 @@ def nations() -> frozenset[str]:
     )
 
 
-def _sql(tree: exp.Expression) -> tuple[str, tuple[Clock, ...]]:
+def _sql(tree: exp.Expression, dialect: Dialect) -> tuple[str, tuple[Clock, ...]]:
     """Write the tree as SQL, with quoted names and with the columns of the clocks it asks."""
     tree = tree.copy()
     clocks: set[Clock] = set()
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
+    for literal in list(tree.find_all(exp.Literal)):
+        if literal.is_string and dialect is not DUCKDB and not isinstance(literal.parent, exp.Anonymous):
+            moment = literal.meta.get("moment")
+            if moment == "date":
+                tree = _replaced(tree, literal, dialect.day(date.fromisoformat(literal.name)))
+            else:
+                write = dialect.instant if moment == "instant" else dialect.text
+                tree = _replaced(tree, literal, write(literal.name))
     for call in list(tree.find_all(exp.Anonymous)):
-        built = exp.paren(_clock(call, clocks)) if call.name.lower() != "seconds_between" else _clock(call, clocks)
-        if call is tree:
-            tree = built
-        else:
-            call.replace(built)
-    return tree.sql(dialect="duckdb"), tuple(sorted(clocks))
+        tree = _replaced(tree, call, _clock(call, clocks, dialect))
+    return tree.sql(dialect=dialect.name), tuple(sorted(clocks))
 
 
-def _clock(call: exp.Anonymous, clocks: set[Clock]) -> exp.Expression:
+def _replaced(tree: exp.Expression, node: exp.Expression, sql: str) -> exp.Expression:
+    """Put text of ours in the place of a node; nothing of it comes from a user but quoted names and literals."""
+    written = exp.Var(this=sql)
+    if node is tree:
+        return written
+    node.replace(written)
+    return tree
+
+
+def _clock(call: exp.Anonymous, clocks: set[Clock], dialect: Dialect) -> str:
     """Write one clock by the columns that the component query adds, and note them."""
     name = call.name.lower()
     times = call.expressions[: _CLOCKS[name][0]]
     nation = "".join(part.name for part in call.expressions[len(times) :])
     if name == "seconds_between":
-        earlier, later = (exp.Anonymous(this="epoch", expressions=[part.copy()]) for part in times)
-        return exp.cast(exp.Sub(this=later, expression=earlier), "BIGINT")
+        earlier, later = (dialect.micros(_inner(part, dialect)) for part in times)
+        return dialect.seconds(later, earlier)
     kinds = {"days_between": "day", "open_seconds_between": "open"}
     found = [Clock(kinds.get(name, "business"), part.name, nation) for part in times]  # type: ignore[arg-type]
     clocks.update(found)
-    columns = [exp.column(exp.to_identifier(clock.name, quoted=True)) for clock in found]
-    if name == "days_between":
+    columns = [dialect.quoted(clock.name) for clock in found]
+    if name in ("days_between", "open_seconds_between"):
         # the day is kept as a whole number of days, so that the difference is one too
-        return exp.Sub(this=columns[1], expression=columns[0])
-    if name == "open_seconds_between":
-        return exp.Sub(this=columns[1], expression=columns[0])
+        return f"({columns[1]} - {columns[0]})"
     # Twice the business days up to a day, and one more on a day that is none: so one number tells both.
     if name == "business_day":
-        return exp.EQ(this=exp.Mod(this=columns[0], expression=exp.Literal.number(2)), expression=exp.Literal.number(0))
-    later = exp.Paren(this=exp.Add(this=columns[1], expression=exp.Literal.number(1)))
-    earlier = exp.IntDiv(this=columns[0], expression=exp.Literal.number(2))
-    return exp.Sub(this=exp.IntDiv(this=later, expression=exp.Literal.number(2)), expression=earlier)
+        return f"({columns[0]} % 2 = 0)"
+    return f"({dialect.divided(f'({columns[1]} + 1)', 2)} - {dialect.divided(columns[0], 2)})"
+
+
+def _inner(part: exp.Expression, dialect: Dialect) -> str:
+    """Write what a clock is given."""
+    return _sql(part, dialect)[0]

@@ -6,11 +6,12 @@ column: the query adds it to the rows before anything is counted, so both sides 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ccanalysis import contracts
+from ccanalysis.dialects import COARSE_BITS, Dialect
 from ccanalysis.errors import ExpressionError, nearest
 from ccanalysis.kpis.expressions import Clock, Expression, parse
 
@@ -21,8 +22,10 @@ Bins = Literal["exact", "coarse"]
 
 # Greatest relative error of a percentile from coarse bins: from 128 on, a bin is 1/64 of its power of two wide, and its
 # middle stands for it. Bins are whole numbers, so they merge exactly on any engine.
-COARSE_ERROR = 1 / 128
-_COARSE_BITS = 7
+COARSE_ERROR = 1 / 2**COARSE_BITS
+
+# Writes a column for an engine, given how a contract table is written there.
+Writer = Callable[[Dialect, Callable[[str], str]], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,33 +34,44 @@ class Derived:
 
     Attributes:
         column: Its name, type and meaning.
-        sql: How it comes from the row `x` and the rows about it.
+        sql: Writes how it comes from the row `x` and the rows about it.
+        ahead: Whether it looks at the row of the same kind that comes next, so that a limit tells how far ahead rows
+            have to be known.
         reads: The columns of the row that it comes from.
         tables: Further contract tables that it comes from.
     """
 
     column: contracts.Column
-    sql: str
+    sql: Writer
     reads: tuple[str, ...]
     tables: tuple[str, ...] = ()
+    ahead: bool = False
 
 
 def _derived(
     name: str,
     about: str,
-    sql: str,
+    sql: str | Writer,
     reads: tuple[str, ...],
     *,
     kind: contracts.Type = "integer",
     tables: tuple[str, ...] = (),
+    ahead: bool = False,
 ) -> Derived:
-    return Derived(column=contracts.Column(name=name, type=kind, about=about), sql=sql, reads=reads, tables=tables)
+    column = contracts.Column(name=name, type=kind, about=about)
+    writer: Writer = (lambda dialect, table: sql) if isinstance(sql, str) else sql
+    return Derived(column=column, sql=writer, reads=reads, tables=tables, ahead=ahead)
 
 
-def _until_next(of: str, instant: str, key: str) -> str:
+def _until_next(of: str, instant: str, key: str) -> Writer:
     """Write the seconds until the next row of the same kind; ties are broken by the key."""
-    begins = f"epoch(x.{instant})"
-    return f"(lead({begins}) OVER (PARTITION BY {of} ORDER BY x.{instant}, x.{key}) - {begins})::BIGINT"
+
+    def sql(dialect: Dialect, table: Callable[[str], str]) -> str:
+        begins = dialect.micros(f"x.{instant}")
+        following = f"lead({begins}) OVER (PARTITION BY {of} ORDER BY x.{instant} NULLS LAST, x.{key} NULLS LAST)"
+        return dialect.divided(f"({following} - {begins} + 500000)", 1_000_000)  # never negative, in this order
+
+    return sql
 
 
 _VALID = "NOT coalesce(x.withdrawn, false)"
@@ -69,18 +83,41 @@ def _errors(of: str) -> Derived:
     return _derived(
         f"{of}_errors",
         f"critical errors of the class {of} in the whole evaluation",
-        f"count(*) FILTER (WHERE x.critical = '{of}') OVER {_EVALUATION}",
+        f"count(CASE WHEN x.critical = '{of}' THEN 1 END) OVER {_EVALUATION}",
         ("evaluation_id", "critical"),
     )
 
 
-def _limit(of: str) -> str:
+def _limit(of: str) -> Writer:
     """Write the limit of authority of a person on the day, where their role has one that fits the kind of decision."""
+
+    def sql(dialect: Dialect, table: Callable[[str], str]) -> str:
+        limit = dialect.quoted("limit")
+        return (
+            f"(SELECT CASE WHEN count(DISTINCT d.kind) = 1 THEN max(d.{limit}) END FROM {table('agents')} a "
+            f"JOIN {table('delegations')} d ON d.role = a.role "
+            f"WHERE a.agent_id = x.{of} AND (x.decision IS NULL OR d.kind = x.decision) "
+            "AND a.valid_from <= x.local_date AND (a.valid_to IS NULL OR a.valid_to >= x.local_date) "
+            "AND d.valid_from <= x.local_date AND (d.valid_to IS NULL OR d.valid_to >= x.local_date))"
+        )
+
+    return sql
+
+
+def _together(dialect: Dialect, table: Callable[[str], str]) -> str:
+    """Add amounts up in hundredths, so that the order of rows has no part in it."""
+    hundredths = dialect.whole("(x.amount * 100)", "double")
+    number = dialect.types["number"]
     return (
-        '(SELECT CASE WHEN count(DISTINCT d.kind) = 1 THEN max(d."limit") END FROM agents a JOIN delegations d '
-        f"ON d.role = a.role WHERE a.agent_id = x.{of} AND (x.decision IS NULL OR d.kind = x.decision) "
-        "AND a.valid_from <= x.local_date AND (a.valid_to IS NULL OR a.valid_to >= x.local_date) "
-        "AND d.valid_from <= x.local_date AND (d.valid_to IS NULL OR d.valid_to >= x.local_date))"
+        f"(CAST(sum({hundredths}) OVER (PARTITION BY coalesce(x.contact_id, x.escalation_id), x.decided_by, "
+        f"x.decision) AS {number}) / CAST(100 AS {number}))"
+    )
+
+
+def _fixed_on(dialect: Dialect, table: Callable[[str], str]) -> str:
+    return (
+        f"(SELECT min(coalesce(a.starts_on, a.decided_on)) FROM {table('actions')} a "
+        "WHERE a.root_cause = x.root_cause AND a.state IN ('running', 'done'))"
     )
 
 
@@ -98,44 +135,46 @@ DERIVED: dict[str, dict[str, Derived]] = {
                 "seconds until the same customer's next contact for the same reason",
                 _until_next("x.customer_id, x.reason", "offered_at", "contact_id"),
                 ("customer_id", "reason", "offered_at"),
+                ahead=True,
             ),
             _derived(
                 "next_attempt_s",
                 "seconds until the same customer's next contact, whatever the reason",
                 _until_next("x.customer_id", "offered_at", "contact_id"),
                 ("customer_id", "offered_at"),
+                ahead=True,
             ),
         ),
         "evaluations": (
             _derived(
                 "evaluation_row",
                 "1 for one row of each evaluation, so that evaluations can be counted",
-                "row_number() OVER (PARTITION BY x.evaluation_id ORDER BY x.criterion)",
+                "row_number() OVER (PARTITION BY x.evaluation_id ORDER BY x.criterion NULLS LAST)",
                 ("evaluation_id",),
             ),
             *(_errors(of) for of in ("customer", "business", "compliance")),
             _derived(
                 "auto_fails",
                 "criteria that failed the whole evaluation",
-                f"count(*) FILTER (WHERE x.auto_fail) OVER {_EVALUATION}",
+                f"count(CASE WHEN x.auto_fail THEN 1 END) OVER {_EVALUATION}",
                 ("evaluation_id", "auto_fail"),
             ),
             _derived(
                 "raters",
                 "how many gave points to the same contact and criterion, by the same source",
-                f"count(x.points) FILTER (WHERE {_VALID}) OVER {_SAME_CASE.format(more='')}",
+                f"count(CASE WHEN {_VALID} THEN x.points END) OVER {_SAME_CASE.format(more='')}",
                 ("contact_id", "criterion", "points"),
             ),
             _derived(
                 "raters_alike",
                 "how many of them gave the same points",
-                f"count(x.points) FILTER (WHERE {_VALID}) OVER {_SAME_CASE.format(more=', x.points')}",
+                f"count(CASE WHEN {_VALID} THEN x.points END) OVER {_SAME_CASE.format(more=', x.points')}",
                 ("contact_id", "criterion", "points"),
             ),
             _derived(
                 "expert_points",
                 "points that the reference evaluator gave to the same contact and criterion",
-                f"max(x.points) FILTER (WHERE x.expert AND {_VALID}) OVER {_SAME_CASE.format(more='')}",
+                f"max(CASE WHEN x.expert AND {_VALID} THEN x.points END) OVER {_SAME_CASE.format(more='')}",
                 ("contact_id", "criterion", "expert", "points"),
                 kind="number",
             ),
@@ -160,8 +199,7 @@ DERIVED: dict[str, dict[str, Derived]] = {
             _derived(
                 "amount_together",
                 "what the same person decided on in the same contact, added up",
-                "round(sum(x.amount) OVER (PARTITION BY coalesce(x.contact_id, x.escalation_id), x.decided_by, "
-                "x.decision), 2)",
+                _together,
                 ("amount", "contact_id", "decided_by"),
                 kind="number",
             ),
@@ -172,14 +210,14 @@ DERIVED: dict[str, dict[str, Derived]] = {
                 "seconds until the same agent's next breach of the same requirement",
                 _until_next("x.requirement_id, x.agent_id", "found_at", "breach_id"),
                 ("requirement_id", "agent_id", "found_at"),
+                ahead=True,
             ),
         ),
         "complaints": (
             _derived(
                 "fixed_on",
                 "first day of an action that was to end the root cause",
-                "(SELECT min(coalesce(a.starts_on, a.decided_on)) FROM actions a "
-                "WHERE a.root_cause = x.root_cause AND a.state IN ('running', 'done'))",
+                _fixed_on,
                 ("root_cause",),
                 kind="date",
                 tables=("actions",),
@@ -349,9 +387,3 @@ class Measure:
             for name in side.rows(tables).derived:
                 found |= set(DERIVED[side.table][name].tables)
         return tuple(sorted(found))
-
-
-def coarse_sql(value: str) -> str:
-    """Write the coarse bin of a whole number: itself below 128, else the middle of its 64th of a power of two."""
-    step = f"(1::BIGINT << greatest(length(bin(({value})::BIGINT)) - {_COARSE_BITS}, 0))"
-    return f"(({value})::BIGINT // {step} * {step} + {step} // 2)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,6 +21,8 @@ from ccanalysis.workspace import Workspace
 
 __all__ = ["REASONS", "Staged", "stage"]
 
+# How many stagings stay: the last one, and the one before to go back to.
+KEPT = 2
 INTAKE_COLUMNS = (
     "source",
     "table",
@@ -40,8 +43,8 @@ class Staged:
 
     Attributes:
         folder: Where they lie, below the workspace's cache; named by `fingerprint`.
-        tables: Contract table -> Parquet file with exactly the contract's columns, sorted by local day. Only tables
-            that have a source.
+        tables: Contract table -> Parquet file with exactly the contract's columns, sorted by local day; a large table
+            is a folder of weekly partitions (`ccanalysis.partitions`). Only tables that have a source.
         texts: Contract table -> Parquet file with its key and what people wrote, card data masked; only where the
             workspace keeps free text.
         intake: One row per file, or source of a database: `source`, `table`, `file`, `sha256`, `bytes`, then rows
@@ -88,6 +91,7 @@ def _stage(workspace: Workspace, exports: Sequence[Export], home: Path, say: Cal
     folder = home / fingerprint
     if (staged := _load(folder)) is not None:
         say("nothing changed since the last reading")
+        _prune(home, folder)
         return staged
     aside = home / f".writing-{fingerprint}-{os.getpid()}"
     with _writing(home, aside):
@@ -105,7 +109,7 @@ def _stage(workspace: Workspace, exports: Sequence[Export], home: Path, say: Cal
             "texts": {name: path.name for name, path in sorted(texts.items())},
             "intake": [dict(zip(INTAKE_COLUMNS, row, strict=True)) for row in intake],
             "notes": notes,
-            "sha256": {path.name: sha256_of(path) for path in sorted(aside.glob("*.parquet"))},
+            "sha256": {path.relative_to(aside).as_posix(): sha256_of(path) for path in _files(aside)},
         }
         text = json.dumps(content, indent=1, ensure_ascii=False)
         (aside / "staged.json").write_text(text, encoding="utf-8")
@@ -114,7 +118,25 @@ def _stage(workspace: Workspace, exports: Sequence[Export], home: Path, say: Cal
     staged = _load(folder)
     if staged is None:
         raise EnvironmentFaultError("the staged tables cannot be read back", remedy="Check the disk", place=folder.name)
+    _prune(home, folder)
     return staged
+
+
+def _files(folder: Path) -> list[Path]:
+    """List what staging wrote, but for its own record."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _prune(home: Path, current: Path) -> None:
+    """Keep what was staged last and what was staged before it; a partition that both have lies on the disk once."""
+    with contextlib.suppress(OSError):
+        os.utime(current)
+        kept = sorted(
+            (path for path in home.iterdir() if path.is_dir() and not path.name.startswith(".")),
+            key=lambda path: (path == current, path.stat().st_mtime_ns),
+        )
+        for old in kept[:-KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 class _writing:  # noqa: N801  used as a function

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ccanalysis import partitions
 from ccanalysis.contracts import Table
 from ccanalysis.engine import connect, literal, quoted
 from ccanalysis.errors import ContractError, EnvironmentFaultError, place
@@ -48,7 +49,9 @@ def stage_tables(
                     parts += read_source(stage, source, [e for e in exports if e.source.name == source.name])
             progress(f"staging {name}")
             mine = [export for export in exports if export.table.name == name]
-            tables[name] = _assemble(stage, mine[0].table, mine, parts, tables.get("agents"))
+            tables[name] = _partitioned(
+                stage, mine[0].table, _assemble(stage, mine[0].table, mine, parts, tables.get("agents"))
+            )
             if (apart := _set_texts_apart(stage, mine[0].table)) is not None:
                 texts[name] = apart
             for part in parts:
@@ -133,6 +136,18 @@ def _set_texts_apart(stage: Stage, table: Table) -> Path | None:
     target.chmod(0o600)
     stage.note(f"{table.name}: free text is kept apart ({', '.join(kept)}); no rule, figure or report reads it")
     return target
+
+
+def _partitioned(stage: Stage, table: Table, whole: Path) -> Path:
+    """Keep a large table as weekly partitions; a week that an earlier staging has already is linked from there."""
+    [(rows,)] = stage.sql(f"SELECT count(*) FROM {parquet([whole])}")
+    if table.name == "agents" or rows < partitions.PARTITION_FROM:  # the roster is small, and filled from as a whole
+        return whole
+    earlier = sorted(stage.folder.parent.glob(f"*/{table.name}"))
+    if not partitions.split(stage.connection, whole, table, whole.with_suffix(""), earlier=earlier):
+        return whole
+    whole.unlink()
+    return whole.with_suffix("")
 
 
 def _take_duplicates_out(stage: Stage, table: Table, exports: Sequence[Export]) -> None:
