@@ -17,6 +17,7 @@ ORDER = [
     "contracts",
     "engine",
     "vendors",
+    "outgoing",
     "workspace",
     "sources",
     "checks",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ccanalysis import contracts, vendors
+from ccanalysis import contracts, outgoing, vendors
 from ccanalysis.errors import NoInputError, SettingsError, nearest, place
 from ccanalysis.periods import KINDS, Kind
 
@@ -199,6 +199,9 @@ class Workspace:
         baseline_periods: How many periods charts and limits look back.
         unit_names: What this centre calls a site, a team, a line manager (`{"team": "provider"}`).
         reports: What a run makes.
+        delivery: How mail is sent; None where nothing is.
+        recipients: Who is sent which reports.
+        retention: How long files are kept.
     """
 
     root: Path
@@ -211,6 +214,9 @@ class Workspace:
     unit_names: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     reports: tuple[ReportPlan, ...] = DEFAULT_REPORTS
+    delivery: outgoing.Delivery | None = None
+    recipients: tuple[outgoing.Recipient, ...] = ()
+    retention: outgoing.Retention = field(default_factory=outgoing.Retention)
 
     @classmethod
     def open(cls, root: Path | str = ".") -> Workspace:
@@ -414,6 +420,7 @@ _TYPE_NAMES = {
 
 
 _TOP = ("centre", "paths", "tables", "sources", "run", "unit_names", "reports")
+_TOP += ("delivery", "recipients", "retention")
 
 
 def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
@@ -454,6 +461,9 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         if not word.strip():
             raise names.error(level, f"{level!r} in [unit_names] is empty", "Give the word, or take the line out")
     plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
+    recipients = outgoing.read_recipients(top.sections("recipients"))
+    delivery = outgoing.read_delivery(top.section("delivery"))
+    retention = outgoing.read_retention(top.section("retention"))
     top.finish()
     seen: set[str] = set()
     for source in sources:
@@ -481,6 +491,9 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         unit_names=unit_names,
         variables=variables,
         reports=plans,
+        delivery=delivery,
+        recipients=recipients,
+        retention=retention,
     )
 
 
