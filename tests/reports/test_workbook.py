@@ -193,11 +193,11 @@ def test_a_long_list_is_cut_and_says_so(monkeypatch, sample_run, tmp_path):
     from ccanalysis.editions import Reader
     from ccanalysis.results import Results
 
-    monkeypatch.setattr(workbook, "MOST_ROWS", 5)
+    monkeypatch.setattr(workbook, "MOST_ROWS", 60)
     kept = Results.read(next((sample_run.folder / ".ccanalysis" / "results").glob("2026-W46-*")))
     tables.write(kept, Reader("analyst"), tmp_path)
     book = openpyxl.load_workbook(tmp_path / tables.WORKBOOK)
-    assert book["Rows"].max_row == 6
-    assert len(pd.read_csv(tmp_path / "rows.csv")) > 5
+    assert book["Rows"].max_row == 61
+    assert len(pd.read_csv(tmp_path / "rows.csv")) > 60
     said = [row[2] for row in book["About"].iter_rows(values_only=True) if row[0] == "Sheet Rows"]
-    assert re.fullmatch(r"The first 5 of \d+; all are in the CSV file", said[0])
+    assert re.fullmatch(r"The first 60 of \d+; all are in the CSV file", said[0])
