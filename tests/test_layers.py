@@ -20,6 +20,7 @@ ORDER = [
     "warehouse",
     "partitions",
     "vendors",
+    "outgoing",
     "workspace",
     "sources",
     "checks",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ccanalysis import __version__
-from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, ExitCode, SettingsError, place
+from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, ExitCode, LockedError, SettingsError, place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +76,81 @@ def _add_init(command: Callable[..., argparse.ArgumentParser]) -> None:
     begin.add_argument("--no-browser", action="store_true", help="write the first report and do not open it")
 
 
+def _add_making(added: argparse.ArgumentParser) -> None:
+    """Add the options of commands that make reports."""
+    added.add_argument(
+        "--jobs", type=_positive(int), default=0, metavar="N", help="reports made at once (default: one per core)"
+    )
+    added.add_argument(
+        "--engine", choices=("auto", "inprocess", "kernel"), default="auto", help="how notebooks are executed"
+    )
+    added.add_argument(
+        "--deadline", type=_positive(float), default=300.0, metavar="S", help="seconds that one report may take"
+    )
+
+
+def _add_handing(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the commands for what becomes of reports and data once a run has ended."""
+    deliver = command(
+        "deliver",
+        "send the reports of a period by mail to those whom the settings name, each of them once",
+        "  ccanalysis deliver --dry-run\n  ccanalysis deliver 2026-W46\n"
+        "  ccanalysis deliver --to 'Billing lead' --again",
+    )
+    latest = "the period (default: the latest that has reports)"
+    deliver.add_argument("period", nargs="?", default="", metavar="PERIOD", help=latest)
+    deliver.add_argument("--dry-run", action="store_true", help="only say what would be sent; nothing is connected to")
+    deliver.add_argument("--to", default="", metavar="NAME", help="only this recipient, by name")
+    deliver.add_argument("--again", action="store_true", help="also send what was sent before, or may have been")
+
+    serve = command(
+        "serve",
+        "show the reports on this machine only, until Ctrl+C",
+        "  ccanalysis serve\n  ccanalysis serve --port 8800",
+    )
+    serve.add_argument("--port", type=_port, default=0, metavar="N", help="the port (default: any that is free)")
+
+    purge = command(
+        "purge",
+        "remove what has been kept long enough, and record what went by which rule",
+        "  ccanalysis purge --dry-run\n  ccanalysis purge --before 2026-01-01 --dry-run\n"
+        "  ccanalysis purge --before 2026-01-01",
+    )
+    purge.add_argument("--before", type=_day, metavar="DAY", help="what is older (default: as [retention] says)")
+    purge.add_argument("--dry-run", action="store_true", help="only list what would go")
+    purge.add_argument("--yes", action="store_true", help="remove without a dry run before")
+
+    subject = command(
+        "subject",
+        "gather all that is held on one person",
+        "  ccanalysis subject A17\n  ccanalysis subject A17 --output request.zip",
+    )
+    subject.add_argument("agent", metavar="AGENT", help="the person's identifier, as the roster has it")
+    subject.add_argument("--output", metavar="PLACE", help="a new folder, or a new file .zip (default: subject here)")
+
+
+def _add_sources(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command that knows export formats."""
+    sources = command(
+        "sources",
+        "list the export formats that are known, or try a file",
+        "  ccanalysis sources\n  ccanalysis sources try exports/calls.csv\n"
+        "  ccanalysis sources try exports/contacts.jsonl --write",
+    )
+    sources.add_argument(
+        "action", nargs="?", choices=("list", "try"), default="list", help="list the formats (default), or try FILE"
+    )
+    sources.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="an export; exit 0 where all of it is known and sound, 1 where something is at fault or to be filled in",
+    )
+    sources.add_argument("--write", action="store_true", help="append the block to ccanalysis.toml, under a new name")
+    sources.add_argument("--time-zone", default="", metavar="ZONE", help="try: the zone of times without an offset")
+    sources.add_argument("--channel", default="", metavar="CHANNEL", help="try: the medium, where FILE does not say it")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ccanalysis",
@@ -108,6 +183,10 @@ def _parser() -> argparse.ArgumentParser:
             help="2026-W46, 2026-11, 2026-Q4, 2026, 2026-11-12 (default: the last complete)",
         )
 
+    def named(added: argparse.ArgumentParser) -> None:
+        about = "the period, as 2026-W46 (default: the last complete)"
+        added.add_argument("period", nargs="?", default="", metavar="PERIOD", help=about)
+
     def rows(added: argparse.ArgumentParser) -> None:
         added.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how rows are written")
         added.add_argument("--kpi", metavar="ID", help="only this KPI")
@@ -122,15 +201,19 @@ def _parser() -> argparse.ArgumentParser:
         "  ccanalysis run --workspace examples/nhs111 --period 2016-03",
     )
     period(run)
-    run.add_argument(
-        "--jobs", type=_positive(int), default=0, metavar="N", help="reports made at once (default: one per core)"
+    run.set_defaults(retry=False)
+
+    retry = command(
+        "retry",
+        "make the reports of a period that are missing, failed or were changed, and keep the others as they are",
+        "  ccanalysis retry\n  ccanalysis retry 2026-W46",
     )
-    run.add_argument(
-        "--engine", choices=("auto", "inprocess", "kernel"), default="auto", help="how notebooks are executed"
-    )
-    run.add_argument(
-        "--deadline", type=_positive(float), default=300.0, metavar="S", help="seconds that one report may take"
-    )
+    named(retry)
+    retry.set_defaults(retry=True)
+    for added in (run, retry):
+        _add_making(added)
+
+    _add_handing(command)
 
     check = command(
         "check",
@@ -179,25 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--output", metavar="DIR", help="folder to write to (default: data/samples of the workspace)")
     sample.add_argument("--seed", type=int, help="another centre of the same kind")
 
-    sources = command(
-        "sources",
-        "list the export formats that are known, or try a file",
-        "  ccanalysis sources\n  ccanalysis sources try exports/calls.csv\n"
-        "  ccanalysis sources try exports/contacts.jsonl --write",
-    )
-    sources.add_argument(
-        "action", nargs="?", choices=("list", "try"), default="list", help="list the formats (default), or try FILE"
-    )
-    sources.add_argument(
-        "file",
-        nargs="?",
-        metavar="FILE",
-        help="an export; exit 0 where all of it is known and sound, 1 where something is at fault or to be filled in",
-    )
-    sources.add_argument("--write", action="store_true", help="append the block to ccanalysis.toml, under a new name")
-    sources.add_argument("--time-zone", default="", metavar="ZONE", help="try: the zone of times without an offset")
-    sources.add_argument("--channel", default="", metavar="CHANNEL", help="try: the medium, where FILE does not say it")
-
+    _add_sources(command)
     lab = command(
         "lab",
         "open JupyterLab in the workspace, on this machine only",
@@ -225,6 +290,14 @@ def _day(given: str) -> date:
     return date.fromisoformat(given)
 
 
+def _port(given: str) -> int:
+    """Read a port of the command line."""
+    if not 0 <= int(given) <= 65_535:
+        raise ValueError
+    return int(given)
+
+
+_port.__name__ = "port"
 _day.__name__ = "day"  # argparse names it in its error
 
 
@@ -310,22 +383,83 @@ def _write(frame: pd.DataFrame, columns: list[str], options: argparse.Namespace)
 
 def _run(options: argparse.Namespace) -> ExitCode:
     from ccanalysis.reports.run import run
+    from ccanalysis.reports.run_summary import tell_of_error, tell_of_run
 
     workspace = _open(options)
-    outcome = run(
-        workspace,
-        options.period or None,
-        jobs=options.jobs or os.cpu_count() or 1,
-        engine=options.engine,
-        deadline_s=options.deadline,
-        say=_say,
-        detail=_passing,
-        bar=sys.stderr.isatty(),
-    )
+    try:
+        outcome = run(
+            workspace,
+            options.period or None,
+            jobs=options.jobs or os.cpu_count() or 1,
+            engine=options.engine,
+            deadline_s=options.deadline,
+            say=_say,
+            detail=_passing,
+            bar=sys.stderr.isatty(),
+            retry=options.retry,
+        )
+    except CcanalysisError as error:
+        if not isinstance(error, LockedError) and (said := tell_of_error(workspace, error)):
+            _say(f"ccanalysis: {said}")
+        raise
     warn_of_unapproved(workspace, outcome.period)
     for line in outcome.lines():
         print(line)
+    if said := tell_of_run(workspace, outcome):
+        _say(f"ccanalysis: {said}")
     return ExitCode.SOME_FAILED if outcome.failed or outcome.refused else ExitCode.ALL_MADE
+
+
+def _deliver(options: argparse.Namespace) -> ExitCode:
+    from ccanalysis.reports import delivery
+
+    parcels = delivery.deliver(
+        _open(options),
+        options.period,
+        dry_run=options.dry_run,
+        to=options.to,
+        again=options.again,
+        tell=lambda parcel: print(parcel.line(), flush=True),
+    )
+    print(delivery.counted(parcels))
+    return ExitCode.ALL_MADE if all(parcel.ok for parcel in parcels) else ExitCode.SOME_FAILED
+
+
+def _serve(options: argparse.Namespace) -> ExitCode:
+    from ccanalysis.reports.serving import ReportServer
+
+    with ReportServer(_open(options), options.port) as server:
+        print(server.address, flush=True)
+        _say("Ctrl+C ends it")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return ExitCode.ALL_MADE
+
+
+def _purge(options: argparse.Namespace) -> ExitCode:
+    from ccanalysis.reports import purging
+
+    workspace = _open(options)
+    items = purging.plan(workspace, options.before, _today(workspace))
+    for line in purging.lines(items, workspace.root):
+        print(line)
+    if options.dry_run:
+        purging.look(workspace, items)
+    elif items:
+        purging.purge(workspace, items, unseen=options.yes)
+        print("removed")
+    return ExitCode.ALL_MADE
+
+
+def _subject(options: argparse.Namespace) -> ExitCode:
+    from ccanalysis.reports import person
+
+    output = Path(options.output or "subject")
+    files = person.subject(_open(options), options.agent)
+    person.write(files, output)
+    sys.stdout.write(files["about.txt"].decode())
+    print(output)
+    return ExitCode.ALL_MADE
 
 
 def _check(options: argparse.Namespace) -> ExitCode:
@@ -593,6 +727,11 @@ def _lab(options: argparse.Namespace) -> ExitCode:
 _COMMANDS = {
     "init": _init,
     "run": _run,
+    "retry": _run,
+    "deliver": _deliver,
+    "serve": _serve,
+    "purge": _purge,
+    "subject": _subject,
     "check": _check,
     "kpis": _kpis,
     "findings": _findings,

@@ -72,7 +72,8 @@ def with_verdicts(findings: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFram
     return findings.merge(verdicts[[*keys, *more]], on=keys, how="left", validate="many_to_one")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: lists of texts, None where there is no data, whole numbers without a point."""
     if isinstance(value, (tuple, list, np.ndarray)):
         return [str(item) for item in value]
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
@@ -88,7 +89,7 @@ def rows(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
         return []
     if "tolerance" in columns:
         frame = frame.assign(tolerance=frame["tolerance"].where(frame["target"].notna()))
-    return [dict(zip(columns, map(_plain, values), strict=True)) for values in frame[columns].itertuples(index=False)]
+    return [dict(zip(columns, map(plain, values), strict=True)) for values in frame[columns].itertuples(index=False)]
 
 
 def _joined(value: Any) -> Any:

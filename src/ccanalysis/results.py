@@ -243,6 +243,26 @@ def compute(
     return Results.read(folder)
 
 
+def asked(
+    workspace: Workspace, period: str | Period | None = None, *, detail: Progress | None = None
+) -> tuple[Period, str]:
+    """Return the period that `compute` would judge and the fingerprint of its results; nothing is judged.
+
+    Args:
+        workspace: The workspace.
+        period: The period or its label; the last complete one when not given.
+        detail: Called with a line for each file that is read.
+
+    Raises:
+        CcanalysisError: Settings cannot be followed, or there is no usable input.
+    """
+    staged = sources.stage(workspace, progress=detail)
+    wanted = Period.parse(period) if isinstance(period, str) and period else period
+    if not isinstance(wanted, Period):
+        wanted = last_complete(workspace, staged)
+    return wanted, _fingerprint(workspace, staged, wanted)
+
+
 def _no_row(period: Period, newest: date) -> NoInputError:
     return NoInputError(
         f"there is no row in {period.label}",
@@ -415,6 +435,7 @@ def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period) -
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     package = Path(__file__).parent
     shown = {"reports", "samples", "views", "charts", "display.py", "cli.py", "export.py", "editions.py"}
+    shown |= {"outgoing.py", "retention.py"}
     code = [path for path in sorted(package.rglob("*.py")) if not shown & set(path.relative_to(package).parts)]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

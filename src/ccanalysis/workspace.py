@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ccanalysis import contracts, vendors
+from ccanalysis import contracts, outgoing, vendors
 from ccanalysis.errors import NoInputError, SettingsError, nearest, place
 from ccanalysis.periods import KINDS, Kind, Period
 
@@ -273,6 +273,9 @@ class Workspace:
             masked and apart; `true` for all that is mapped. Without it none is read.
         overrides: Figures that are judged although their data are not fit.
         engine: Where the contract tables lie while they are counted.
+        delivery: How mail is sent; None where nothing is.
+        recipients: Who is sent which reports.
+        retention: How long files are kept.
     """
 
     root: Path
@@ -288,6 +291,9 @@ class Workspace:
     free_text: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
     engine: EngineChoice = EngineChoice()
+    delivery: outgoing.Delivery | None = None
+    recipients: tuple[outgoing.Recipient, ...] = ()
+    retention: outgoing.Retention = field(default_factory=outgoing.Retention)
 
     @classmethod
     def open(cls, root: Path | str = ".") -> Workspace:
@@ -491,7 +497,21 @@ _TYPE_NAMES = {
 }
 
 
-_TOP = ("centre", "paths", "tables", "sources", "run", "privacy", "overrides", "unit_names", "reports", "engine")
+_TOP = (
+    "centre",
+    "paths",
+    "tables",
+    "sources",
+    "run",
+    "privacy",
+    "overrides",
+    "unit_names",
+    "reports",
+    "engine",
+    "delivery",
+    "recipients",
+    "retention",
+)
 
 
 def sources_in(text: str, folder: Path) -> tuple[Source, ...]:
@@ -535,6 +555,9 @@ def _workspace(root: Path, top: _Section) -> Workspace:
     overrides = tuple(_override(section) for section in top.sections("overrides"))
     plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
     engine = _engine(top.section("engine"))
+    recipients = outgoing.read_recipients(top.sections("recipients"))
+    delivery = outgoing.read_delivery(top.section("delivery"))
+    retention = outgoing.read_retention(top.section("retention"))
     top.finish()
     seen: set[str] = set()
     for source in sources:
@@ -565,6 +588,9 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         engine=engine,
         free_text=free_text,
         overrides=overrides,
+        delivery=delivery,
+        recipients=recipients,
+        retention=retention,
     )
 
 

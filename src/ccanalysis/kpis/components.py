@@ -194,9 +194,9 @@ def _binned(kpi: Kpi, answers: Sequence[tuple[str, Sequence[pa.Table]]], since: 
     places = np.concatenate([places for _, places in groups.places])
     order = np.lexsort((bins, places))
     bins, places = bins[order], places[order]
-    first = np.flatnonzero(np.r_[True, (np.diff(bins) != 0) | (np.diff(places) != 0)]) if len(bins) else []
-    if not len(first):
+    if not len(bins):
         return pd.DataFrame()
+    first = np.flatnonzero(np.r_[True, (np.diff(bins) != 0) | (np.diff(places) != 0)])
     counts = {}
     for wanted in ("n", "censored"):
         listed = [

@@ -25,6 +25,7 @@ from typing import Any
 from ccanalysis.errors import EnvironmentFaultError, LockedError
 
 MANIFEST = "manifest.json"
+PRIVATE = "issued"  # a folder of frames that hold every figure, those of people too: read by the next run alone
 _RENAME_EXCHANGE, _AT_FDCWD = 2, -100
 _NEW, _OLD = ".new", ".old"
 
@@ -47,9 +48,9 @@ def slug(name: str, key: str) -> str:
     return f"{stem}-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a new file and flush it to the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         view = memoryview(content)
         while view:
@@ -167,7 +168,7 @@ def publish(built: Path, target: Path, manifest: Mapping[str, Any]) -> None:
 def _copy(source: Path, copy: Path, name: str) -> dict[str, Any]:
     content = source.read_bytes()
     copy.parent.mkdir(parents=True, exist_ok=True)
-    _write(copy, content)
+    _write(copy, content, 0o600 if PRIVATE in Path(name).parts else 0o644)
     return {"path": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from ccanalysis import __version__, text
-from ccanalysis.reports.publish import MANIFEST
+from ccanalysis.reports.publish import MANIFEST, PRIVATE
 from ccanalysis.results import Results
 from ccanalysis.workspace import SETTINGS_FILE, Workspace
 
-ISSUED, KEPT = "issued", "revisions"
+ISSUED, KEPT = PRIVATE, "revisions"
 _KEY = ["kpi", "level", "unit"]
 _SAID = ["value", "n", "status", "data"]
 FIGURES = [*_KEY, "name", "unit_of_value", "numerator", "denominator", "certain", *_SAID]

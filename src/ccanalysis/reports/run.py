@@ -9,21 +9,22 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ccanalysis import __version__, editions, export, results, text, views
+from ccanalysis import __version__, editions, results, text, views
 from ccanalysis.display import Item, Note
 from ccanalysis.editions import Reader
 from ccanalysis.errors import ParameterError, SettingsError, nearest
 from ccanalysis.periods import Period
+from ccanalysis.reports import retrying, summary, tables
 from ccanalysis.reports.execute import Job, Outcome, execute
 from ccanalysis.reports.index import Entry, render_index
 from ccanalysis.reports.parameters import check_parameters, declared
-from ccanalysis.reports.publish import Lock, check_target, publish, recover, slug
+from ccanalysis.reports.publish import Lock, check_target, publish, recover, slug, verify
 from ccanalysis.reports.revisions import Revision, earlier, keep, revise, write_issue
 from ccanalysis.results import Results
 from ccanalysis.workspace import ReportPlan, Workspace
@@ -45,6 +46,7 @@ class Run:
         seconds: How long each stage of this run took; a stage whose results were at hand is not among them.
         refused: The KPIs of the centre that the gate does not let be judged, each with its reasons.
         revision: Which issue of the period's reports this is, and what it replaces.
+        kept: How many reports of an earlier run were kept as they are.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class Run:
     seconds: Mapping[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     revision: Revision = field(default_factory=lambda: Revision(1))
+    kept: int = 0
 
     @property
     def failed(self) -> list[Outcome]:
@@ -66,6 +69,9 @@ class Run:
         if not made:
             lines = [f"no report was made; what was in {where} is untouched"]
         lines += [self.revision.line()] if made and self.revision.line() else []
+        if self.kept:
+            again = text.count(made - self.kept, "report")
+            lines.append(f"{again} made again, {text.number(self.kept)} kept as they were")
         lines += [f"not made: {outcome.job.title}: {outcome.error}" for outcome in self.failed]
         lines += [f"not judged: {refused}" for refused in self.refused]
         seconds = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
@@ -92,6 +98,7 @@ def run(
     say: Say = lambda line: None,
     detail: Say | None = None,
     bar: bool = False,
+    retry: bool = False,
 ) -> Run:
     """Make and publish all reports of a period.
 
@@ -104,6 +111,7 @@ def run(
         say: Told of each stage.
         detail: Told of each file that is read.
         bar: Whether a progress bar is drawn on stderr.
+        retry: Whether reports of an earlier run that are sound are kept, so that only what is missing is made.
 
     Returns:
         What was made. Reports that failed are in it; they do not raise.
@@ -117,6 +125,9 @@ def run(
     for plan in workspace.reports:
         check_parameters(notebook_path(workspace, plan.notebook), {"slice_path": "", "period": "", "unit": ""})
     with Lock(workspace.cache_path / "lock"):
+        if retry:
+            wanted, fingerprint = results.asked(workspace, period, detail=detail)
+            retrying.check(workspace.reports_path / wanted.label, fingerprint)
         computed = results.compute(workspace, period, progress=say, detail=detail)
         begin = time.perf_counter()
         target = workspace.reports_path / computed.period.label
@@ -127,15 +138,22 @@ def run(
             built = Path(scratch) / "built"
             planned = _plan(workspace, computed, Path(scratch))
             for job, _ in planned:
-                (built / job.output.relative_to(built)).parent.mkdir(parents=True, exist_ok=True)
-            outcomes = _execute([job for job, _ in planned], jobs, engine, deadline_s, say, bar=bar)
-            if any(outcome.ok for outcome in outcomes):
-                _finish(workspace, computed, built, target, planned, outcomes, revision)
+                job.output.parent.mkdir(parents=True, exist_ok=True)
+            kept = retrying.keep(target, built, [job for job, _ in planned]) if retry else {}
+            for job, reader in planned:
+                if job.key not in kept:
+                    editions.write(computed, reader, Path(str(job.parameters["slice_path"])))
+            missing = [job for job, _ in planned if job.key not in kept]
+            done = _execute(missing, jobs, engine, deadline_s, say, bar=bar) if missing else []
+            made = {outcome.job.key: outcome for outcome in done} | kept
+            outcomes = [made[job.key] for job, _ in planned]
+            if any(outcome.ok for outcome in outcomes) and not (retry and not missing and not verify(target)):
+                _finish(workspace, computed, built, target, planned, outcomes, kept, revision)
     stages = computed.facts["seconds"]
     seconds = {name: stages[name] for name in results.STAGES if name in stages}
     seconds["reports"] = time.perf_counter() - begin
     refused = [f"{row['kpi']}: {row['rating']}: {'; '.join(row['reasons'])}" for _, row in computed.refused.iterrows()]
-    return Run(target, computed.period, outcomes, seconds, refused, revision)
+    return Run(target, computed.period, outcomes, seconds, refused, revision, len(kept))
 
 
 def notebook_path(workspace: Workspace, name: str) -> Path:
@@ -160,7 +178,6 @@ def _plan(workspace: Workspace, computed: Results, scratch: Path) -> list[tuple[
             name = slug(unit, f"{plan.each}:{unit}") if unit else ""
             folder = Path(_FOLDERS[plan.audience]) / name if name else Path(_FOLDERS[plan.audience])
             sliced = scratch / "slices" / folder / plan.notebook
-            editions.write(computed, reader, sliced)
             planned.append((_job(workspace, computed, plan, reader, sliced, scratch / "built" / folder), reader))
     return planned
 
@@ -218,6 +235,7 @@ def _finish(
     target: Path,
     planned: list[tuple[Job, Reader]],
     outcomes: list[Outcome],
+    sound: Container[str],
     revision: Revision,
 ) -> None:
     """Add tables, index and manifest, and put everything in its place."""
@@ -243,14 +261,15 @@ def _finish(
                 error=outcome.error,
             )
         )
-        reports.append({"path": path, "title": job.title, "ok": outcome.ok, "error": outcome.error, "earlier": kept})
-        if outcome.ok and reader.audience != "analyst":
-            _tables(computed, reader, job.output.parent)
-        elif outcome.ok:
-            listed = views.rows_at_fault(computed)
-            rows = export.to_csv(listed, list(listed.columns))
-            (job.output.parent / "rows.csv").write_text(rows, encoding="utf-8", newline="")
-            listed.to_parquet(job.output.parent / "rows.parquet", index=False)
+        reports.append(
+            {"path": path, "title": job.title, "ok": outcome.ok, "error": outcome.error, "earlier": kept}
+            | {"audience": reader.audience, "unit": reader.unit}
+            | {"recipe": retrying.recipe(job), "statuses": dict(outcome.statuses)}
+        )
+        if outcome.ok and job.key not in sound:
+            tables.write(computed, reader, job.output.parent)
+            short = summary.to_json(Results.read(Path(str(job.parameters["slice_path"]))))
+            (job.output.parent / summary.SUMMARY).write_text(short, encoding="utf-8", newline="")
     # Whoever opens the index sees what the centre's edition shows: no person.
     centre = editions.write(computed, Reader("centre", ""), built.parent / "slices" / "index")
     keep(revision, target, built)
@@ -287,16 +306,6 @@ def _earlier(built: Path) -> list[Note]:
         for number, until, href in earlier(built)
     ]
     return [Note(kind="list", title="Earlier revisions of this period", items=items)] if items else []
-
-
-def _tables(computed: Results, reader: Reader, folder: Path) -> None:
-    """Put the figures of a report beside it as tidy CSV."""
-    frames = editions.cut(computed, reader)
-    (folder / "verdicts.csv").write_text(
-        export.to_csv(frames["verdicts"], export.VERDICT_COLUMNS), encoding="utf-8", newline=""
-    )
-    found = export.with_verdicts(frames["findings"], frames["verdicts"])
-    (folder / "findings.csv").write_text(export.to_csv(found, export.FINDING_COLUMNS), encoding="utf-8", newline="")
 
 
 def _headline(computed: Results, reader: Reader) -> str:
