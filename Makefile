@@ -8,6 +8,8 @@ report test bench lint docs setup:
 lock:
 	uv pip compile pyproject.toml --group test --group house --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+	uv pip compile --group spark --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements-spark.lock
 
 clean:
 	rm -rf .ccanalysis reports/*/ .pytest_cache .hypothesis .mypy_cache .ruff_cache

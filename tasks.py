@@ -22,6 +22,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "ccanalysis-setup"
 LOCK = ROOT / "requirements.lock"
+SPARK = ROOT / "requirements-spark.lock"
 
 
 def run(*command: str | Path, check: bool = True, **more: str) -> int:
@@ -57,6 +58,17 @@ def setup() -> None:
     print(f"Set up in {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
 
 
+def setup_spark() -> None:
+    """Add Spark for the tests that compare engines, where this machine has a Java for it to run on."""
+    stamp = VENV / "ccanalysis-spark"
+    locked = hashlib.sha256(SPARK.read_bytes()).hexdigest()
+    if shutil.which("java") is None or (stamp.is_file() and stamp.read_text() == locked):
+        return
+    print("Setting up Spark for the tests (once; about a minute) ...", file=sys.stderr, flush=True)
+    run(PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--require-hashes", "-r", SPARK)
+    stamp.write_text(locked)
+
+
 def report(rest: list[str]) -> int:
     """Run the main job on the sample centre."""
     return run(BIN / "ccanalysis", "run", *rest, check=False)
@@ -64,6 +76,7 @@ def report(rest: list[str]) -> int:
 
 def test(rest: list[str]) -> int:
     """Run the whole suite: tests, doctests, then the notebooks by nbval; say what was skipped and why."""
+    setup_spark()
     code = run(PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-rs", *rest, check=False)
     if rest:
         return code
