@@ -103,8 +103,16 @@ def centre_of(seed, *, teams=4, agents=12, managers=3, kpis=("waits", "csat"), p
         }
         for number in range(texts)
     )
+    revised = verdicts[["kpi", "level", "unit", "name", "value", "n", "status", "data"]].assign(
+        value_before=0.4, n_before=draw.choice([3.0, 200.0]), status_before="met", data_before="fit", changed=True
+    )
+    overrides = ratings.drop(columns=["period", "rating", "reasons", "rules"]).assign(
+        override=1, state="used", by="A. Head", reason="seen", expires_on="2026-12-01", was="not fit", why="a rule"
+    )
     plain = {name: pd.DataFrame({"n": [1]}) for name in FRAMES}
     frames = plain | {
+        "revised": revised,
+        "overrides": overrides,
         "series": series,
         "verdicts": verdicts,
         "findings": findings,
@@ -188,10 +196,11 @@ def test_a_category_that_was_cut_away_leaves_no_trace(tmp_path):
         ("centre", "", {"centre", "site", "queue", "team"},
          set(FRAMES) - {"people", "activities", "quarantine", "failures"}),
         ("team", "team-00-end", {"centre", "team"},
-         {"kpis", "requirements", "series", "verdicts", "findings", "changes", "ratings", "actions"}),
+         {"kpis", "requirements", "series", "verdicts", "findings", "changes", "ratings", "actions", "overrides",
+          "revised"}),
         ("line_manager", "boss-00-end", {"centre", "team", "agent", "line_manager"},
          {"kpis", "requirements", "people", "series", "verdicts", "findings", "changes", "ratings", "activities",
-          "actions"}),
+          "actions", "overrides", "revised"}),
     ],
 )  # fmt: skip
 def test_each_reader_has_the_frames_and_levels_of_their_edition(tmp_path, audience, unit, levels, frames):
@@ -319,6 +328,32 @@ def test_who_does_an_action_is_said_by_role(owner, reader, who):
     action = {"action_id": "1", "what": "New rota", "owner": owner, "level": "centre", "unit": "centre"}
     results._frames["actions"] = pd.DataFrame([action])
     assert cut(results, reader)["actions"]["who"].tolist() == [who]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kept"), [(200.0, 200.0, True), (200.0, 7.0, False), (7.0, 200.0, False), (NAN, 200.0, False)]
+)
+def test_a_team_sees_what_a_revision_changed_only_where_both_figures_rest_on_enough_cases(before, now, kept):
+    """The old figure is a figure like any other; a line manager sees their own people's all the same."""
+    results = centre_of(3)
+    results._frames["revised"] = results.revised.assign(n_before=before, n=now)
+    own = cut(results, Reader("team", "team-00-end"))["revised"]
+    assert ("team" in set(own["level"])) == kept
+    assert "centre" in set(own["level"])
+    mine = cut(results, Reader("line_manager", "boss-00-end"))["revised"]
+    assert {"centre", "team", "agent"} <= set(mine["level"])
+
+
+def test_the_names_of_files_that_a_revision_came_from_stay_with_who_keeps_the_data(tmp_path):
+    """Teams and line managers are told how many."""
+    results = centre_of(3)
+    results.facts["revision"] = {"number": 2, "reasons": ["1 source file is new"], "files": ["New: calls_ada.csv"]}
+    for audience, unit in (("team", "team-00-end"), ("line_manager", "boss-00-end")):
+        assert write(results, Reader(audience, unit), tmp_path).facts["revision"] == {
+            "number": 2,
+            "reasons": ["1 source file is new"],
+        }
+    assert "files" in write(results, Reader("centre"), tmp_path).facts["revision"]
 
 
 # Few cases.

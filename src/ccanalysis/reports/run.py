@@ -302,7 +302,7 @@ def _finish(
 def _earlier(built: Path) -> list[Note]:
     """Lead to the revisions that are kept."""
     items = [
-        Item(text=f"Revision {number}, from data up to {views.day(date.fromisoformat(until))}", href=href)
+        Item(text=f"Revision {number}, from data up to {views.common.day(date.fromisoformat(until))}", href=href)
         for number, until, href in earlier(built)
     ]
     return [Note(kind="list", title="Earlier revisions of this period", items=items)] if items else []

@@ -3,7 +3,7 @@
 Each function takes the results that the notebook opened (a slice, in a scheduled run) and returns one thing to show.
 """
 
-from ccanalysis.views.common import day, kpis_at, open_report, who
+from ccanalysis.views.common import kpis_at, open_report, who
 from ccanalysis.views.data import (
     data_lead,
     intake_table,
@@ -45,7 +45,6 @@ __all__ = [
     "course",
     "courses",
     "data_lead",
-    "day",
     "definition_changes_note",
     "definitions_table",
     "driver_table",
