@@ -57,6 +57,25 @@ source = { value = "peer_observation" }
 agent_id = "Agent"
 evaluator_id = "By"
 points = "Points"
+
+[privacy]
+free_text = ["surveys.comment"]
+
+[[sources]]
+name = "surveys"
+table = "surveys"
+files = "exports/surveys.csv"
+[sources.columns]
+survey_id = "Id"
+contact_id = "Contact"
+invited_at = { column = "Sent", format = "iso" }
+agent_id = "Agent"
+comment = "Words"
+"""
+SURVEYS = """\
+Id,Contact,Sent,Agent,Words
+S1,C1,2026-04-29T09:00:00Z,KAN-1,Ann was kind
+S2,C2,2026-04-29T09:00:00Z,KAN-2,Bob Parrot was kind
 """
 CALLS = """\
 Id,Offered,Outcome,Agent,Customer
@@ -86,13 +105,16 @@ def workspace(tmp_path):
     """A small workspace: exports, results and pages with the marks of three people."""
     folder = tmp_path / "centre"
     (folder / "exports").mkdir(parents=True)
-    for name, content in (("calls", CALLS), ("roster", ROSTER), ("quality", QUALITY)):
+    for name, content in (("calls", CALLS), ("roster", ROSTER), ("quality", QUALITY), ("surveys", SURVEYS)):
         (folder / "exports" / f"{name}.csv").write_text(content, encoding="utf-8")
     (folder / "ccanalysis.toml").write_text(SETTINGS, encoding="utf-8")
     kept = folder / ".ccanalysis" / "results" / "2026-W18-abc"
     kept.mkdir(parents=True)
     rows = [("agent", "KAN-1", 1.0), ("agent", "KAN-2", 2.0), ("agent", "KAN-11", 3.0), ("team", "KAN-1", 4.0)]
     pd.DataFrame(rows, columns=["level", "unit", "value"]).to_parquet(kept / "verdicts.parquet")
+    issued = folder / "reports" / "2026-W18" / "revisions" / "r1" / "issued"
+    issued.mkdir(parents=True)
+    pd.DataFrame(rows, columns=["level", "unit", "value"]).to_parquet(issued / "figures.parquet")
     for name, words in (("ann", "Ann Canary"), ("id", "<td>KAN-1</td>"), ("bob", "Bob Parrot"), ("cy", "KAN-11")):
         page = folder / "reports" / "2026-W18" / name / "page.html"
         page.parent.mkdir(parents=True)
@@ -115,10 +137,15 @@ def test_every_row_of_the_person_is_there(workspace):
         "pages.csv",
         "quarantine.csv",
         "results/2026-W18-abc/verdicts.csv",
+        "results/2026-W18/revisions/r1/issued/figures.csv",
         "tables/agents.csv",
         "tables/contacts.csv",
         "tables/evaluations.csv",
+        "tables/surveys.csv",
+        "tables/surveys__text.csv",
     ]
+    assert [row["comment"] for row in rows(files, "tables/surveys__text.csv")] == ["Ann was kind"]
+    assert [row["value"] for row in rows(files, "results/2026-W18/revisions/r1/issued/figures.csv")] == ["1"]
     assert [row["contact_id"] for row in rows(files, "tables/contacts.csv")] == ["C1", "C3"]
     assert [row["agent_name"] for row in rows(files, "tables/agents.csv")] == ["Ann Canary"]
     assert [row["evaluation_id"] for row in rows(files, "tables/evaluations.csv")] == ["V1", "V2"]

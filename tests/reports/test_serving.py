@@ -152,12 +152,15 @@ def test_without_the_token_nothing_is_shown_not_even_what_there_is(server, path,
         "/%ff",
         "/" + "a/" * 50,
         "/2026-W45/",
+        "/2026-W46/issued/issued.json",
     ],
 )
 def test_nothing_beside_the_reports_is_shown_and_no_folder_is_listed(server, folder, path):
     """No way up, no link, no hidden folder, no list of files."""
     reports = folder / "reports"
     shutil.copytree(reports / "2026-W46", reports / ".2026-W45.new")
+    (reports / "2026-W46" / "issued").mkdir()
+    (reports / "2026-W46" / "issued" / "issued.json").write_text("{}", encoding="utf-8")
     (reports / "2026-W46" / "link.html").symlink_to(folder / "secret.html")
     (reports / "2026-W46" / "linked").symlink_to(folder)
     status, headers, content = ask(server, path)

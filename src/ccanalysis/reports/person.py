@@ -19,6 +19,7 @@ import pandas as pd
 
 from ccanalysis import engine, export, sources, text
 from ccanalysis.errors import NoInputError, SettingsError
+from ccanalysis.reports.publish import PRIVATE
 from ccanalysis.sources import Staged
 from ccanalysis.workspace import Workspace
 
@@ -65,20 +66,27 @@ def subject(workspace: Workspace, agent: str) -> dict[str, bytes]:
 
 def _tables(workspace: Workspace, staged: Staged, agent: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the rows of every staged table that are about the person, or name them as who evaluated, gave, decided or does."""
-    connection = engine.connect(staged.tables)
+    written = {f"{name}__text": path for name, path in staged.texts.items()}
+    connection = engine.connect({**staged.tables, **written})
     try:
         for name in sorted(staged.tables):
+            key = ", ".join(map(engine.quoted, workspace.tables[name].key))
             columns = [column.name for column in workspace.tables[name].columns]
             persons = [column for column in columns if column in ("agent_id", *_ROLES)]
             if not persons:
                 continue
             named = " OR ".join(f"{engine.quoted(column)} = $agent" for column in persons)
-            listed = ", ".join(map(engine.quoted, columns))
-            order = ", ".join(map(engine.quoted, workspace.tables[name].key))
-            query = f"SELECT {listed} FROM {engine.quoted(name)} WHERE {named} ORDER BY {order}"
+            query = f"SELECT * FROM {engine.quoted(name)} WHERE {named} ORDER BY {key}"
             found = connection.execute(query, {"agent": agent}).fetch_df()
             if len(found):
                 yield name, _own(found, agent)
+            if f"{name}__text" in written and "agent_id" in persons:  # what was written of them, kept apart
+                mine = f"SELECT {key} FROM {engine.quoted(name)} WHERE agent_id = $agent"
+                words = engine.quoted(f"{name}__text")
+                query = f"SELECT * FROM {words} SEMI JOIN ({mine}) USING ({key}) ORDER BY {key}"
+                found = connection.execute(query, {"agent": agent}).fetch_df()
+                if len(found):
+                    yield f"{name}__text", found
     finally:
         connection.close()
 
@@ -96,8 +104,10 @@ def _own(rows: pd.DataFrame, agent: str) -> pd.DataFrame:
 
 
 def _judged(workspace: Workspace, agent: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield what was computed of the person, for every set of results that is at hand."""
-    for folder in sorted((workspace.cache_path / "results").glob("[0-9]*")):
+    """Yield what was computed of the person, for every set of results that is at hand and every issue that is kept."""
+    places = [(workspace.cache_path / "results", sorted((workspace.cache_path / "results").glob("[0-9]*")))]
+    places.append((workspace.reports_path, sorted(workspace.reports_path.rglob(PRIVATE))))
+    for home, folder in ((home, folder) for home, folders in places for folder in folders):
         for path in sorted(folder.glob("*.parquet")):
             frame = pd.read_parquet(path)
             if {"level", "unit"} <= set(frame.columns):
@@ -107,7 +117,7 @@ def _judged(workspace: Workspace, agent: str) -> Iterator[tuple[str, pd.DataFram
             else:
                 continue
             if len(own):
-                yield f"{folder.name}/{path.stem}", _own(own, agent) if "agent_id" in own else own
+                yield f"{folder.relative_to(home).as_posix()}/{path.stem}", _own(own, agent) if "agent_id" in own else own
 
 
 def _quarantined(workspace: Workspace, staged: Staged, names: set[str]) -> tuple[pd.DataFrame, int]:

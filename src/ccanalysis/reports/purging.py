@@ -26,7 +26,7 @@ KINDS = ("inputs", "staged", "results", "reports", "deliveries")
 TOMBSTONE = "purged.jsonl"
 _PLAN = "purge-plan"
 _GONE = ".purging-"
-_CACHED = ("staged", "results", "slices", "deliveries")
+_CACHED = ("staged", "components", "results", "slices", "deliveries")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +95,14 @@ def _there(workspace: Workspace, kind: str) -> Iterator[tuple[Path, str, date]]:
     if kind == "inputs":
         seen = set()
         for source in workspace.sources:
+            if source.format == "postgresql":
+                continue
             with suppress(NoInputError):
                 seen |= {path for path in workspace.files_of(source) if not path.is_symlink()}
         yield from ((path, "", _changed(path)) for path in sorted(seen))
     elif kind == "staged":
-        yield from ((path, "", _changed(path)) for path in sorted((cache / "staged").glob("[!.]*")))
+        for name in ("staged", "components"):
+            yield from ((path, "", _changed(path)) for path in sorted((cache / name).glob("[!.]*")))
     else:
         patterns = {
             "results": [(cache / "results", "*"), (cache / "slices", "*")],
@@ -181,6 +184,8 @@ def _complete(workspace: Workspace, items: list[Item]) -> None:
     homes = {workspace.reports_path, *(workspace.cache_path / name for name in _CACHED)}
     homes |= {item.path.parent for item in items}
     for source in workspace.sources:
+        if source.format == "postgresql":
+            continue
         with suppress(NoInputError):
             homes |= {path.parent for path in workspace.files_of(source)}
     for folder in sorted(homes):

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from ccanalysis.reports.delivery import published
 from ccanalysis.reports.index import Entry, render_index
+from ccanalysis.reports.publish import PRIVATE
 from ccanalysis.workspace import Workspace
 
 ADDRESS = "127.0.0.1"
@@ -174,7 +175,7 @@ def _parts(path: str) -> list[str] | None:
     except UnicodeDecodeError:
         return None
     names = [name for name in names if name]
-    wrong = any(name.startswith(".") or re.search(r"[\\:\x00-\x1f\x7f]", name) for name in names)
+    wrong = PRIVATE in names or any(name.startswith(".") or re.search(r"[\\:\x00-\x1f\x7f]", name) for name in names)
     return None if wrong or len(names) > 8 else names
 
 
