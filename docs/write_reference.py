@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccanalysis import cli, contracts, errors, vendors, workspace
+from ccanalysis import cli, contracts, errors, outgoing, vendors, workspace
 from ccanalysis.kpis import measures, published, register, sides
 from ccanalysis.sources import rules
 
@@ -227,6 +227,26 @@ SETTINGS: tuple[tuple[str, type, dict[str, str], str], ...] = (
         "see [scale](../scale.md).",
     ),
     ("[[reports]]", workspace.ReportPlan, {}, "What a run makes; not given, the four notebooks of the project."),
+    (
+        "[delivery]",
+        outgoing.Delivery,
+        {},
+        "The mail server and what a mail is; see [Deliver by mail](../how-to/deliver-by-mail.md).",
+    ),
+    ("[[recipients]]", outgoing.Recipient, {}, "Who is sent which reports. Repeat the section for each."),
+    (
+        "[recipients.reports]",
+        outgoing.Rule,
+        {},
+        'One of the reports of a recipient, mostly written on one line: `reports = [{ audience = "team", unit = '
+        '"Billing" }]`.',
+    ),
+    (
+        "[retention]",
+        outgoing.Retention,
+        {},
+        "How many days files are kept; `ccanalysis purge` removes what is older. What is not given is kept.",
+    ),
 )
 NOT_SETTINGS = {("Source", "line"), ("Source", "left_out"), ("Override", "line")}
 MORE_SETTINGS = """\

@@ -209,7 +209,8 @@ def test_a_page_that_is_out_of_date_is_named(writer, tmp_path, monkeypatch):
 
 def test_every_setting_that_is_read_is_on_its_page():
     """What `workspace.py` takes out of the settings file is in the reference of settings."""
-    text = (ROOT / "src" / "ccanalysis" / "workspace.py").read_text(encoding="utf-8")
+    files = [ROOT / "src" / "ccanalysis" / name for name in ("workspace.py", "outgoing.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
     taken = set(re.findall(r'\.(?:take|choice|zone|section|sections)\(\s*"(\w+)"', text))
     taken |= set(re.findall(r'_texts\(section, "(\w+)"\)', text))
     assert len(taken) > 30

@@ -445,9 +445,10 @@ def _purge(options: argparse.Namespace) -> ExitCode:
         print(line)
     if options.dry_run:
         purging.look(workspace, items)
-    elif items:
+    else:
         purging.purge(workspace, items, unseen=options.yes)
-        print("removed")
+        if items:
+            print("removed")
     return ExitCode.ALL_MADE
 
 

@@ -106,7 +106,7 @@ class Retention:
     Attributes:
         inputs: The exports that the sources read, after their last change. Only where this is given does `purge`
             ever touch them.
-        staged: The tables that exports were read into.
+        staged: The tables that exports were read into, and the answers kept for each of their weeks.
         results: What was measured and judged.
         reports: The published reports, after the end of their period.
         deliveries: The record of what was sent.

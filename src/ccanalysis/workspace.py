@@ -355,7 +355,7 @@ class Workspace:
 
     @property
     def cache_path(self) -> Path:
-        """Derived files that can be deleted at any time."""
+        """Derived files that can be deleted at any time, but for `deliveries`, the record of what was sent."""
         return self.root / ".ccanalysis"
 
     def files_of(self, source: Source) -> list[Path]:

@@ -123,7 +123,7 @@ def _written(book: Any) -> bytes:
 class _Undated(zipfile.ZipFile):
     """An archive whose members all bear the same day."""
 
-    def writestr(self, name: Any, content: Any, *_: Any, **__: Any) -> None:
+    def writestr(self, name: Any, content: Any, *_: Any, **__: Any) -> None:  # type: ignore[override]
         member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
         member.compress_type, member.create_system, member.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
         super().writestr(member, content)
