@@ -43,7 +43,8 @@ def held():
     connection = engine.connect()
     connection.execute(
         "CREATE TABLE contacts AS SELECT 'c' || i AS contact_id,"
-        " CASE WHEN i % 7 = 0 THEN 'abandoned' ELSE 'answered' END AS outcome, (i % 30)::BIGINT AS wait_s, 'voice' AS channel, 'secret' || i AS customer_id,"
+        " CASE WHEN i % 7 = 0 THEN 'abandoned' ELSE 'answered' END AS outcome,"
+        " (i % 30)::BIGINT AS wait_s, 'voice' AS channel, 'secret' || i AS customer_id,"
         " CASE WHEN i % 2 = 0 THEN 'Aire' ELSE 'Taff' END AS team, DATE '2026-11-02' + (i % 14)::INTEGER AS local_date"
         " FROM range(280) t(i)"
     )
