@@ -41,6 +41,7 @@ class Week:
         days: Local day -> digest of what its rows say.
         held: Columns with a value in at least one row.
         times: The first and the last day of any time in it.
+        sha256: Of the file's bytes as it was written; empty where it was not told.
     """
 
     start: date
@@ -50,6 +51,7 @@ class Week:
     days: dict[date, str]
     held: frozenset[str]
     times: tuple[date, date]
+    sha256: str = ""
 
     @property
     def end(self) -> date:
@@ -103,7 +105,8 @@ def _read(folder: Path, changed: int) -> Partitions:
         days = {date.fromisoformat(day): digest for day, digest in told["days"].items()}
         first, last = map(date.fromisoformat, told["times"])
         start, path = Period.parse(label).start, folder / f"{label}.parquet"
-        weeks.append(Week(start, path, told["rows"], told["digest"], days, frozenset(told["held"]), (first, last)))
+        held = frozenset(told["held"])
+        weeks.append(Week(start, path, told["rows"], told["digest"], days, held, (first, last), told.get("sha256", "")))
     return Partitions(tuple(weeks))
 
 
@@ -127,18 +130,20 @@ def split(
         return False
     day = quoted(table.local_day)
     past = [found for one in earlier if (found := read(one))]
-    known = {(week.start, week.digest): week.path for found in past for week in found.weeks}
+    known = {(week.start, week.digest): week for found in past for week in found.weeks}
     folder.mkdir()
     for label, told in index.items():
         week, target = Period.parse(label), folder / f"{label}.parquet"
         same = known.get((week.start, told["digest"]))
         if same is not None and _linked(same, target):
+            told["sha256"] = same.sha256
             continue
         connection.execute(
             f"COPY (SELECT * FROM read_parquet({literal(path)}) WHERE {day} >= DATE '{week.start}' "
             f"AND {day} < DATE '{week.end}' ORDER BY {day}, source_file, source_row) "
             f"TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
         )
+        told["sha256"] = _sha256(target)
     write_index(folder, index)
     return True
 
@@ -194,15 +199,22 @@ def _digest(hashed: str) -> str:
     return f"concat_ws('-', count(*), bit_xor({hashed}), sum(({hashed})::HUGEINT))"
 
 
-def _linked(past: Path, target: Path) -> bool:
-    """Make an earlier file appear here too; copy it where the disk knows no links."""
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _linked(same: Week, target: Path) -> bool:
+    """Make an earlier file appear here too, if it is whole; copy it where the disk knows no links."""
     try:
-        os.link(past, target)
-    except OSError:
-        try:
-            shutil.copyfile(past, target)
-        except OSError:
+        if _sha256(same.path) != same.sha256:
             return False
+        try:
+            os.link(same.path, target)
+        except OSError:
+            shutil.copyfile(same.path, target)
+    except OSError:
+        return False
     return True
 
 

@@ -30,15 +30,16 @@ def test_every_measure_has_a_second_implementation():
     assert set(brute_force.figures(world(0))) == set(CATALOGUE)
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(st.integers(0, 10**6), st.sampled_from(KINDS))
 def test_every_kpi_is_what_plain_python_gives(tmp_path_factory, seed, kind):
     """Both sides, n and squares, and all bins of percentiles, of every unit at every level."""
     check(tmp_path_factory.mktemp("world"), seed, kind)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("seed", "kind"), [(1, "week"), (2, "week"), (3, "week"), (2, "day"), (3, "month"), (1, "quarter"), (2, "year")]
+)
 def test_every_kind_of_period_at_every_season(tmp_path, seed, kind):
     """New year, spring and autumn, whatever is drawn."""
     check(tmp_path, seed, kind)
