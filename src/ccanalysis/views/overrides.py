@@ -18,7 +18,7 @@ def overrides_note(results: Results) -> Note | None:
 
     An override that has expired or that nothing needs is named to the analyst and the centre.
     """
-    listed = common.frame(results, "overrides", COLUMNS)
+    listed = common.frame(results, "overrides", COLUMNS).reindex(columns=COLUMNS)
     items = []
     used = listed[listed["state"] == "used"]
     for _, group in used.groupby(["override", "kpi"], sort=False):
