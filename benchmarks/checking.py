@@ -28,7 +28,7 @@ from typing import Any
 import duckdb
 
 from ccanalysis import engine
-from ccanalysis.checks import batches, check, run, suites
+from ccanalysis.checks import build, check, run, suites
 from ccanalysis.contracts import TABLES
 from ccanalysis.periods import Period
 from ccanalysis.workspace import WEEKDAYS, Centre
@@ -204,7 +204,7 @@ def measure(rows: int, repeats: int) -> None:
         parts.watch(run, "decide", "Great Expectations decides")
         parts.watch(run, "history", "per period and team")
         parts.watch(run, "write_failures", "references to failing rows")
-        parts.watch(batches, "build", "views, keys and days")
+        parts.watch(build, "build", "views, keys and days")
         wall: dict[str, list[float]] = {"by hand": [], "suite": []}
         cpu: dict[str, list[float]] = {"by hand": [], "suite": []}
         found: dict[str, dict[str, int]] = {}

@@ -11,11 +11,12 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,7 @@ from ccanalysis.kpis import changes, register
 from ccanalysis.kpis import variants as published
 from ccanalysis.kpis.calendars import Calendar
 from ccanalysis.kpis.components import APART, components, lacking, parts
+from ccanalysis.kpis.expressions import held_to
 from ccanalysis.periods import KINDS, Kind, Period
 from ccanalysis.workspace import SETTINGS_FILE, WEEKDAYS, Workspace
 
@@ -45,6 +47,7 @@ FRAMES = (
     "overrides",
     "revised",
     "coverage",
+    "counts",
     "intake",
     "quarantine",
     "failures",
@@ -53,7 +56,7 @@ FRAMES = (
     "requirements",
     "people",
 )
-STAGES = ("read", "check", "measure", "judge")
+STAGES = ("read", "measure", "check", "judge")
 _LISTS = ("reasons", "rules", "columns", "kpis", "levels", "problems")
 
 
@@ -209,7 +212,8 @@ def compute(
         staged = sources.stage(workspace, progress=detail)
     if not isinstance(wanted, Period):
         wanted = last_complete(workspace, staged)
-    fingerprint = _fingerprint(workspace, staged, wanted)
+    issued = _issued(workspace, staged, wanted)
+    fingerprint = _fingerprint(workspace, staged, wanted, issued)
     folder = workspace.cache_path / "results" / f"{wanted.label}-{fingerprint}"
     if folder.is_dir() and not fresh:
         kept = Results.read(folder)
@@ -222,7 +226,7 @@ def compute(
     newest = _last_day(staged, workspace)
     if newest < wanted.start:
         raise _no_row(wanted, newest)
-    frames, facts = _work(workspace, staged, kpis, wanted, clock, say, last_day=newest)
+    frames, facts = _work(workspace, staged, kpis, wanted, clock, say, last_day=newest, issued=issued)
     due = {kpi.id for kpi in kpis}
     later = [kpi.name for kpi in register_read.kpis if kpi.id not in due and kpi.approval.state != "retired"]
     facts |= {
@@ -428,8 +432,36 @@ class _Clock:
         return {name: round(seconds, 3) for name, seconds in self.seconds.items()}
 
 
-def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period) -> str:
-    parts = [__version__, staged.fingerprint, period.label]
+def _issued(workspace: Workspace, staged: sources.Staged, period: Period) -> checks.Issued:
+    """Return what the last issued run of an earlier period of this kind counted, by its manifest."""
+    earlier = []
+    for path in workspace.reports_path.glob("*/manifest.json"):
+        with suppress(SettingsError, ValueError):  # a folder that is no period is none of ours
+            then = Period.parse(path.parent.name)
+            if then.kind == period.kind and then.start < period.start:
+                earlier.append((then.start, path))
+    now = _digests(staged.intake.itertuples())
+    for _, path in sorted(earlier, reverse=True):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # written by hand, or cut
+            told = json.loads(path.read_text(encoding="utf-8"))
+            rows = [(table, day, int(n)) for table, days in told["counts"].items() for day, n in days.items()]
+            counts = pd.DataFrame(rows, columns=["table", "on_date", "n_rows"])
+            counts["on_date"] = pd.to_datetime(counts["on_date"], format="%Y-%m-%d").dt.strftime("%Y-%m-%d")
+            files = _digests(SimpleNamespace(**source) for source in told["sources"])
+            return checks.Issued(label=str(told["period"]), counts=counts, files=files, now=now)
+    return checks.Issued(now=now)
+
+
+def _digests(files: Iterable[Any]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for file in files:
+        found.setdefault(file.table, {})[file.file] = file.sha256
+    return found
+
+
+def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period, issued: checks.Issued) -> str:
+    parts = [__version__, staged.fingerprint, period.label, issued.label, issued.counts.to_csv(index=False)]
+    parts += [json.dumps(issued.files, sort_keys=True)]
     paths = [workspace.root / SETTINGS_FILE, workspace.register_path, *sorted(workspace.suites_path.glob("*.json"))]
     paths += register.python_files(workspace.register_path)
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
@@ -450,21 +482,9 @@ def _work(
     say: Progress,
     *,
     last_day: date,
+    issued: checks.Issued,
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     periods = list(period.back(workspace.baseline_periods))
-    with clock("check"):
-        say("Checking accuracy and suitability")
-        checked = checks.check(
-            staged.tables,
-            workspace.suites_path,
-            period=period,
-            centre=workspace.centre,
-            baseline=workspace.baseline_periods,
-            contract=workspace.tables,
-        )
-        overrides.check_names([one for one in workspace.overrides if one.rule], [], list(checked.expectations["rule"]))
-        lifting = overrides.Lifting(workspace.overrides, last_day, period)
-        ratings = checks.gate(checked, _reads(kpis), lifting)
     with clock("measure"):
         say("Measuring")
         measured = components(
@@ -479,6 +499,22 @@ def _work(
         )
         if not (measured.sums["period"] == period.start).any():
             raise _no_row(period, last_day)
+    with clock("check"):
+        say("Checking accuracy and suitability")
+        checked = checks.check(
+            staged.tables,
+            workspace.suites_path,
+            period=period,
+            centre=workspace.centre,
+            baseline=workspace.baseline_periods,
+            contract=workspace.tables,
+            figures=_figures(measured.sums, kpis, period.kind),
+            last=issued,
+        )
+        overrides.check_names([one for one in workspace.overrides if one.rule], [], list(checked.expectations["rule"]))
+        lifting = overrides.Lifting(workspace.overrides, last_day, period)
+        ratings = checks.gate(checked, _reads(kpis), lifting)
+    with clock("measure"):
         effects = _effects(workspace, staged, checked, kpis, measured.sums, period)
     with clock("judge"):
         say("Judging")
@@ -506,6 +542,7 @@ def _work(
         "ratings": ratings,
         "overrides": lifting.frame(ratings, {kpi.id: kpi.name for kpi in kpis}),
         "coverage": checked.coverage,
+        "counts": checked.counts,
         "intake": staged.intake,
         "quarantine": pd.read_parquet(staged.quarantine),
         "failures": pd.read_parquet(checked.failures, filters=[("period", "=", period.label)]),
@@ -555,13 +592,44 @@ def _not_measured(workspace: Workspace, staged: sources.Staged, kpis: list[regis
 
 
 def _reads(kpis: list[register.Kpi]) -> pd.DataFrame:
-    """Which contract columns each KPI reads, one row per KPI and table."""
+    """Which contract columns each KPI reads and which channels it keeps to, one row per KPI and table."""
     rows = [
-        {"kpi": kpi.id, "table": table, "columns": kpi.columns}
+        {
+            "kpi": kpi.id,
+            "table": table,
+            "columns": kpi.columns,
+            "channels": held_to(kpi.population, "channel"),
+        }
         for kpi in kpis
         for table in sorted({kpi.measure.numerator.table, kpi.measure.denominator.table})
     ]
-    return pd.DataFrame(rows, columns=["kpi", "table", "columns"])
+    return pd.DataFrame(rows, columns=["kpi", "table", "columns", "channels"])
+
+
+def _figures(sums: pd.DataFrame, kpis: list[register.Kpi], kind: Kind) -> pd.DataFrame:
+    """What was measured of every unit and period, beside what must hold of it."""
+    by_id = {kpi.id: kpi for kpi in kpis}
+    frame = sums[["kpi", "level", "unit", "period", "numerator", "denominator"]].rename(
+        columns={"period": "period_start"}
+    )
+    measures = frame["kpi"].map(lambda key: by_id[key].measure)
+    frame["is_share"] = [measure.unit == "share" for measure in measures]
+    frame["can_be_negative"] = [measure.unit == "points" for measure in measures]
+    changed = {
+        (key, start): _changed(by_id[key], Period.containing(pd.Timestamp(start).date(), kind))
+        for key, start in frame[["kpi", "period_start"]].drop_duplicates().itertuples(index=False)
+    }
+    told = [changed[key] for key in zip(frame["kpi"], frame["period_start"], strict=True)]
+    return frame.assign(redefined=[one for one, _ in told], retargeted=[other for _, other in told])
+
+
+def _changed(kpi: register.Kpi, period: Period) -> tuple[bool, bool]:
+    """Tell whether a KPI's definition, and whether its target, changed after the first day of a period."""
+
+    def inside(days: Iterable[date | None]) -> bool:
+        return any(day is not None and period.start < day < period.end for day in days)
+
+    return inside(one.since for one in kpi.definitions), inside(target.since for target in kpi.targets)
 
 
 def _register_frame(kpis: list[register.Kpi]) -> pd.DataFrame:

@@ -185,9 +185,9 @@ def test_what_is_not_json_is_refused(tmp_path, content, text):
 
 
 def test_the_suites_of_the_product_are_read():
-    """One suite for every table, ids named by their table."""
+    """One suite for every table and one for the figures, ids named by their table."""
     rules, hashes = suites.load(SUITES, TABLES)
-    assert set(rules) == set(hashes) == set(TABLES)
+    assert set(rules) == set(hashes) == set(TABLES) | {"figures"}
     assert all(rules.values())
 
 

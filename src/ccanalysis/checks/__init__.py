@@ -22,10 +22,15 @@ import pandas as pd
 
 from ccanalysis import contracts
 from ccanalysis.checks import batches as _batches
+from ccanalysis.checks import build as _build
+from ccanalysis.checks import figures as _figures
+from ccanalysis.checks import over_time as _over_time
+from ccanalysis.checks import reconcile as _reconcile
 from ccanalysis.checks import run as _run
 from ccanalysis.checks import suites as _suites
 from ccanalysis.checks import words as _words
 from ccanalysis.checks.gate import gate
+from ccanalysis.checks.reconcile import Issued
 from ccanalysis.checks.run import ABSENT, ERROR, NOT_ASSESSED, NOTHING
 from ccanalysis.contracts import Table
 from ccanalysis.engine import literal, quoted
@@ -35,15 +40,8 @@ from ccanalysis.workspace import Centre
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Checked", "check", "failing_rows", "failing_rules", "gate"]
+__all__ = ["Checked", "Issued", "check", "failing_rows", "failing_rules", "gate"]
 
-# Volume is judged against so many earlier periods at least; their spread is told by the median absolute deviation.
-VOLUME_PERIODS = 8
-# Three scaled deviations: Leys et al. (2013), Detecting outliers, Journal of Experimental Social Psychology 49(4).
-VOLUME_DEVIATIONS = 3.0
-MAD_TO_SIGMA = 1.4826
-# A steady history has next to no deviation; a change of a tenth is never called unlike it.
-VOLUME_LEAST_SHARE = 0.1
 EXPECTATION_COLUMNS = [
     "rule",
     "table",
@@ -75,12 +73,15 @@ class Checked:
             verdict (accuracy, suitability), severity (block, caution, note), kpis (empty: those that read the columns),
             channels (empty: all), about, remedy, n, n_failed, share_failed, outcome (passed, failed, not assessed),
             cause (why not assessed: nothing to look at, error, absent), reason (one plain sentence).
-        by_period: The same thresholds per period of the baseline, for the centre and each team: rule, level, unit,
+        by_period: The same thresholds per period of the baseline, for the centre, each site and team, and for each
+            channel where days, hours or totals are told apart by channel: rule, level, unit,
             period, n, n_failed, value, outcome, cause, reason (where it did not pass).
         failures: Parquet with a reference to every row of the baseline that fails a rule on accuracy: table, rule,
             source_file, source_row, period, team; no cell value.
         coverage: Whether the days of each period are there: table, level, unit, period, days_expected,
             days_present, n_rows, settled, reason.
+        figures: The figures that fail a rule on what was measured: rule, kpi, level, unit, period.
+        counts: What the tables have on each day, for the next run to hold its own against: table, on_date, n_rows.
         suite_hashes: SHA-256 of each suite, by table.
         tables: Table -> its columns, for the contract tables that were present.
         period: The period that was reported on.
@@ -91,6 +92,8 @@ class Checked:
     failures: Path
     coverage: pd.DataFrame
     suite_hashes: dict[str, str]
+    figures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    counts: pd.DataFrame = field(default_factory=pd.DataFrame)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     period: Period | None = None
     _kept: Any = field(default=None, repr=False, compare=False)
@@ -105,6 +108,8 @@ def check(
     baseline: int = 26,
     contract: Mapping[str, Table] = contracts.TABLES,
     as_of: datetime | None = None,
+    figures: pd.DataFrame | None = None,
+    last: Issued | None = None,
     folder: Path | None = None,
 ) -> Checked:
     """Check every staged table against its suite. Loads Great Expectations (seconds): call it once per run.
@@ -118,6 +123,8 @@ def check(
         contract: The contract tables, with the workspace's own columns.
         as_of: When the exports were taken, with a zone; what lies later is in the future. Not given: now, or the end
             of the period if that is later.
+        figures: What was measured of the tables, with the columns of `ccanalysis.checks.batches.FIGURES`.
+        last: What the last issued run counted; a count of an earlier day that has changed since is told.
         folder: Where to write `failures.parquet`. Not given: a temporary folder that goes with the answer.
 
     Raises:
@@ -134,17 +141,24 @@ def check(
         centre=centre,
         as_of=as_of or max(datetime.now(UTC), ended),
         told=as_of is not None,
+        last=last or Issued(),
     )
     present = {name for name in tables if name in contract}
-    connection = _batches.open_tables(tables, contract, folder=out)
+    connection = _build.open_tables(tables, contract, folder=out)
     try:
         made: dict[tuple[str, str], _batches.Batch] = {}
-        coverage = []
+        coverage, counts = [], []
         for name in sorted(present):
             named = {column for rule in rules.get(name, ()) for column in rule.named}
-            built, covered = _batches.build(connection, contract[name], scope, present=present, named=named)
+            built, covered = _build.build(connection, contract[name], scope, present=present, named=named)
             made |= {(name, on): batch for on, batch in built.items()}
             coverage.append(covered)
+            if name not in _batches.STANDING:
+                volume = _batches.DAILY.get(name, "count(*)")
+                counts.append(_reconcile.counts(connection, contract[name], scope, volume))
+        if figures is not None:
+            present.add(_batches.FIGURES.name)
+            made[_batches.FIGURES.name, "rows"] = _figures.build(connection, figures, scope)
         parameters, unknown = _parameters(connection, scope, made)
         decisions, looked_at = _decide(connection, rules, made, parameters, unknown, present)
         histories = [_run.history(connection, batch, batch_rules, decisions, scope) for batch, batch_rules in looked_at]
@@ -153,7 +167,12 @@ def check(
         counted = [
             (batch, [rule for rule in batch_rules if rule.id in failed and rule.verdict == "accuracy"])
             for batch, batch_rules in looked_at
+            if batch.table != _batches.FIGURES.name
         ]
+        wrong = [
+            rule for batch, batch_rules in looked_at if batch.table == _batches.FIGURES.name for rule in batch_rules
+        ]
+        found = _figures.failing(connection, wrong, decisions, scope)
         failures = out / "failures.parquet"
         _run.write_failures(connection, counted, decisions, scope, failures)
     finally:
@@ -165,6 +184,8 @@ def check(
         by_period=by_period,
         failures=failures,
         coverage=_joined(coverage, _COVERAGE),
+        figures=found,
+        counts=_joined(counts, ["table", "on_date", "n_rows"]),
         suite_hashes=hashes,
         tables={name: tuple(column.name for column in contract[name].columns) for name in sorted(present)},
         period=period,
@@ -270,29 +291,12 @@ def _parameters(
         if on != "rows":
             continue
         parameters[name] = dict(common)
-        bounds = _volume_bounds(connection, name, scope) if (name, "period") in made else None
-        if bounds is None:
-            unknown |= {(name, "volume_low"), (name, "volume_high")}
-        else:
-            parameters[name] |= dict(zip(("volume_low", "volume_high"), bounds, strict=True))
+        if (name, "period") in made:
+            periods = connection.execute(f"SELECT * FROM {quoted(name + '__period')}").df()
+            bounds, lacking = _over_time.bounds(periods, scope)
+            parameters[name] |= bounds
+            unknown |= {(name, parameter) for parameter in lacking}
     return parameters, unknown
-
-
-def _volume_bounds(
-    connection: duckdb.DuckDBPyConnection, table: str, scope: _batches.Scope
-) -> tuple[float, float] | None:
-    """Return what volume the periods before this one lead to expect; None where they are too few."""
-    earlier = connection.execute(
-        f"SELECT n_rows, n_per_day FROM {quoted(table + '__period')} WHERE n_rows > 0"
-        f" AND _period < DATE {literal(scope.period.start.isoformat())}"
-    ).df()
-    if len(earlier) < VOLUME_PERIODS:
-        return None
-    middle = float(earlier["n_per_day"].median())
-    deviation = float((earlier["n_per_day"] - middle).abs().median()) * MAD_TO_SIGMA
-    by_chance = middle / float(earlier["n_rows"].median()) ** 0.5  # Poisson, of the whole period's count
-    reach = max(VOLUME_DEVIATIONS * max(deviation, by_chance), VOLUME_LEAST_SHARE * middle)
-    return max(0.0, middle - reach), middle + reach
 
 
 def _decide(
@@ -316,10 +320,11 @@ def _decide(
                 decisions[rule.id] = _run.Decision(NOT_ASSESSED, NOTHING, f"the table {absent[0]!r} is absent")
             elif any((name, parameter) in unknown for parameter in rule.parameters):
                 decisions[rule.id] = _run.Decision(
-                    NOT_ASSESSED, NOTHING, f"fewer than {VOLUME_PERIODS} earlier periods have rows"
+                    NOT_ASSESSED, NOTHING, f"fewer than {_over_time.PERIODS} earlier periods have rows"
                 )
             elif (name, rule.on) not in made:
-                decisions[rule.id] = _run.Decision(NOT_ASSESSED, NOTHING, "there is nothing to look at")
+                why = "no earlier run was issued" if rule.on == "issued" else "there is nothing to look at"
+                decisions[rule.id] = _run.Decision(NOT_ASSESSED, NOTHING, why)
             elif made[name, rule.on].rows == 0:
                 decisions[rule.id] = _run.Decision(NOT_ASSESSED, NOTHING, "the period has no rows")
             else:

@@ -122,9 +122,13 @@ def days_batch(scope: Scope, counted: pd.DataFrame, expected: pd.DataFrame) -> p
     rows = _by_level(counted)
     merged = expected.merge(rows, on=["level", "unit", "on_date"], how="left")
     merged["n_rows"] = merged["n_rows"].fillna(0).astype("int64")
-    merged["_period"] = _starts(scope, merged["on_date"])
-    merged["_team"] = merged["unit"].where(merged["level"] == "team", None)
-    return merged[["level", "unit", "on_date", "expected", "n_rows", "_period", "_team"]]
+    merged["_period"] = starts(scope, merged["on_date"])
+    level, unit = merged["level"], merged["unit"].astype("str")
+    merged["_team"] = unit.where(level == "team", None)
+    pair = unit.str.split(" at ", n=1)
+    merged["_channel"] = unit.where(level == "channel", pair.str[0].where(level == "channel_site", None))
+    merged["_site"] = unit.where(level == "site", pair.str[1].where(level == "channel_site", None))
+    return merged[["level", "unit", "on_date", "expected", "n_rows", "_period", "_team", "_channel", "_site"]]
 
 
 def coverage(
@@ -167,13 +171,13 @@ def coverage(
     grid = units.merge(pd.DataFrame({"_period": labels.index, "period": labels.to_numpy()}), how="cross")
     present = (
         rows[rows["n_rows"] > 0]
-        .assign(_period=lambda frame: _starts(scope, frame["on_date"]))
+        .assign(_period=lambda frame: starts(scope, frame["on_date"]))
         .groupby(["level", "unit", "_period"])
         .agg(days_present=("on_date", "nunique"), n_rows=("n_rows", "sum"))
     )
     should = (
         wanted[wanted["expected"].astype(bool)]
-        .assign(_period=lambda frame: _starts(scope, frame["on_date"]))
+        .assign(_period=lambda frame: starts(scope, frame["on_date"]))
         .groupby(["level", "unit", "_period"])
         .agg(days_expected=("on_date", "nunique"))
     )
@@ -184,7 +188,7 @@ def coverage(
     # A day that only one channel is open on brings less than a day of all: volume is told per channel and open day.
     open_at = open_days[open_days["expected"].astype(bool)] if len(open_days) else open_days
     channel_days = (
-        open_at.groupby(_starts(scope, open_at["on_date"])).size() if len(open_at) else pd.Series(dtype="int64")
+        open_at.groupby(starts(scope, open_at["on_date"])).size() if len(open_at) else pd.Series(dtype="int64")
     )
     judged["n_per_day"] = judged["n_rows"] / judged["_period"].map(channel_days).fillna(1).clip(lower=1)
     judged["settled"] = pd.Series(True, index=judged.index, dtype="boolean")
@@ -258,7 +262,7 @@ def _by_level(counted: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _starts(scope: Scope, days: pd.Series) -> pd.Series:
+def starts(scope: Scope, days: pd.Series) -> pd.Series:
     """Return the first day of the period that each day lies in, for days of the baseline."""
     edges = pd.to_datetime([period.start for period in scope.periods])
     return pd.Series(edges[edges.searchsorted(pd.to_datetime(days), side="right") - 1], index=days.index)

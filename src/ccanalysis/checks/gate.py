@@ -26,15 +26,17 @@ RATINGS = ("fit", "caution", "unknown", "not fit")
 _RANK = {rating: rank for rank, rating in enumerate(RATINGS)}
 _OF_SEVERITY = {"block": "not fit", "caution": "caution", "note": "fit"}
 VERDICTS = ("accuracy", "suitability")
+LEVELS = ("centre", "channel", "site", "team")
 _UNIT = ["kpi", "level", "unit", "period"]
 COLUMNS = [*_UNIT, "accuracy", "suitability", "rating", "reasons", "rules"]
 
 
 def gate(checked: Checked, reads: pd.DataFrame, lifting: Lifting | None = None) -> pd.DataFrame:
-    """Rate each KPI for the centre and each team, per period.
+    """Rate each KPI for the centre and each channel, site and team, per period.
 
     A rule concerns a KPI when it names it, or names no KPI and speaks of a column that the KPI reads, or of the rows
-    of its table. A rule on the whole centre (an independent total, a missing day) concerns its teams too. The worst
+    of its table. A rule on the whole centre (an independent total, a missing day) concerns its units too, unless it
+    says of them what it found. A KPI of some channels is not held to the days, hours and totals of others. The worst
     failure counts: block makes a figure not fit, caution makes it caution, a note is said and changes nothing.
 
     Args:
@@ -45,7 +47,7 @@ def gate(checked: Checked, reads: pd.DataFrame, lifting: Lifting | None = None) 
         lifting: Overrides; what they let pass is caution, and they take note of it.
 
     Returns:
-        One row per KPI, level, unit and period: kpi, level (centre, team), unit, period, accuracy, suitability,
+        One row per KPI, level, unit and period: kpi, level (one of `LEVELS`), unit, period, accuracy, suitability,
         rating (the worse of both; each one of `RATINGS`), reasons (tuple of sentences), rules (tuple of the ids of
         the rules behind them).
     """
@@ -56,6 +58,7 @@ def gate(checked: Checked, reads: pd.DataFrame, lifting: Lifting | None = None) 
     unseen = present[[*_UNIT, "table"]].merge(_columns(checked, reads), on=["kpi", "table"])
     unseen = unseen[[*_UNIT, "rank", "reason"]].assign(verdict="accuracy", rule="")
     marks = pd.concat([unseen, _rated(outcomes, present)], ignore_index=True)
+    marks, units = _with_figures(checked, reads, marks, grid[_UNIT].drop_duplicates())
     if lifting is not None:
         marks = lifting.lift(marks, _RANK)
     marks = pd.concat([_empty(grid), marks], ignore_index=True)
@@ -68,7 +71,7 @@ def gate(checked: Checked, reads: pd.DataFrame, lifting: Lifting | None = None) 
     said = marks[marks["reason"] != ""].sort_values(["rank", "rule"], ascending=[False, True], kind="stable")
     reasons = said.groupby(_UNIT)["reason"].agg(lambda each: tuple(dict.fromkeys(each)))
     rules = said[said["rule"] != ""].groupby(_UNIT)["rule"].agg(lambda each: tuple(dict.fromkeys(each)))
-    units = grid[_UNIT].drop_duplicates().set_index(_UNIT)
+    units = units.set_index(_UNIT)
     rated = units.join(worst, how="left")
     result = units.assign(
         **{verdict: [RATINGS[int(rank)] for rank in rated[verdict].fillna(_RANK["unknown"])] for verdict in VERDICTS}
@@ -82,7 +85,7 @@ def gate(checked: Checked, reads: pd.DataFrame, lifting: Lifting | None = None) 
 
 
 def _pairs(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
-    """Say which rules concern which KPI: kpi, table, rule, verdict, severity."""
+    """Say which rules concern which KPI: kpi, table, rule, verdict, severity, channels (of the KPI)."""
     pairs = []
     rules = list(checked.expectations.itertuples())
     for read in reads.itertuples():
@@ -91,8 +94,9 @@ def _pairs(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
             by_columns = rule.table == read.table and (not rule.columns or bool(columns & set(rule.columns)))
             elsewhere = bool(channels) and bool(rule.channels) and not channels & set(rule.channels)
             if (read.kpi in rule.kpis if rule.kpis else by_columns) and not elsewhere:
-                pairs.append((read.kpi, read.table, rule.rule, rule.verdict, rule.severity))
-    return pd.DataFrame(pairs, columns=["kpi", "table", "rule", "verdict", "severity"])
+                kept = tuple(sorted(channels))
+                pairs.append((read.kpi, read.table, rule.rule, rule.verdict, rule.severity, kept))
+    return pd.DataFrame(pairs, columns=["kpi", "table", "rule", "verdict", "severity", "channels"])
 
 
 def _columns(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
@@ -134,7 +138,7 @@ def _columns(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
 def _grid(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
     """Return every KPI, table, level, unit and period there is something to say about, with its rows."""
     coverage = checked.coverage
-    units = coverage[coverage["level"].isin(["centre", "team"])][["table", "level", "unit", "period", "n_rows"]]
+    units = coverage[coverage["level"].isin(list(LEVELS))][["table", "level", "unit", "period", "n_rows"]]
     periods = (
         sorted(coverage["period"].unique())
         if len(coverage)
@@ -147,12 +151,12 @@ def _grid(checked: Checked, reads: pd.DataFrame) -> pd.DataFrame:
         for table in lacking
     ]
     units = pd.concat([one.astype({"n_rows": "Int64"}) for one in (units, *standing)], ignore_index=True)
-    # No complaint about a team is a figure, not a gap, as long as the centre has complaints of that period.
+    # No complaint about a unit is a figure, not a gap, as long as the centre has complaints of that period.
     centre = units[units["level"] == "centre"].set_index(["table", "period"])["n_rows"]
     of_centre = pd.Series(
         pd.MultiIndex.from_frame(units[["table", "period"]]).map(centre), index=units.index, dtype="Int64"
     )
-    none = (units["level"] == "team") & (units["n_rows"] == 0) & ~units["table"].isin(list(DAILY))
+    none = (units["level"] != "centre") & (units["n_rows"] == 0) & ~units["table"].isin(list(DAILY))
     units["as_centre"] = (none & (of_centre > 0)).fillna(False).astype(bool)
     grid = reads[["kpi", "table"]].drop_duplicates().merge(units, on="table")
     grid["absent"] = ~grid["table"].isin(list(checked.tables))
@@ -164,12 +168,16 @@ def _outcomes(checked: Checked, pairs: pd.DataFrame, grid: pd.DataFrame) -> pd.D
     columns = ["rule", "level", "unit", "period", "outcome", "cause", "reason"]
     history = checked.by_period[columns]
     wanted = grid[["kpi", "table", "level", "unit", "period", "as_centre"]].merge(pairs, on=["kpi", "table"])
-    with_teams = set(history.loc[history["level"] == "team", "rule"])
-    own = (wanted["rule"].isin(with_teams) & ~wanted["as_centre"]) | (wanted["level"] == "centre")
-    direct = wanted[own].merge(history, on=["rule", "level", "unit", "period"], how="left")
+    told = pd.MultiIndex.from_frame(history[["rule", "level"]].drop_duplicates())
+    own = pd.MultiIndex.from_frame(wanted[["rule", "level"]]).isin(told) & ~wanted["as_centre"]
+    by_channel = _of_channels(wanted, told)
+    direct = wanted[own & ~by_channel].merge(history, on=["rule", "level", "unit", "period"], how="left")
     centre = history[history["level"] == "centre"].drop(columns=["level", "unit"])
-    inherited = wanted[~own].merge(centre, on=["rule", "period"], how="left")
-    found = pd.concat([direct, inherited], ignore_index=True)
+    inherited = wanted[~own & ~by_channel].merge(centre, on=["rule", "period"], how="left")
+    apart = wanted[by_channel].assign(channel=wanted["channels"]).explode("channel")
+    channels = history[history["level"] == "channel"].drop(columns="level").rename(columns={"unit": "channel"})
+    of_channels = apart.merge(channels, on=["rule", "channel", "period"], how="left")
+    found = pd.concat([direct, inherited, of_channels], ignore_index=True)
     # A rule that raised or whose table is absent says so for the report period alone; it holds for every other one.
     general = checked.expectations.set_index("rule")
     broken = general[general["cause"].isin(["error", "absent"])]
@@ -180,6 +188,34 @@ def _outcomes(checked: Checked, pairs: pd.DataFrame, grid: pd.DataFrame) -> pd.D
     found["cause"] = found["cause"].fillna("nothing")
     found["reason"] = found["reason"].fillna("")
     return found
+
+
+def _with_figures(
+    checked: Checked, reads: pd.DataFrame, marks: pd.DataFrame, units: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add what rules found of single figures; a unit that has no rating of its own takes the centre's with it."""
+    wrong = checked.figures
+    if wrong.empty:
+        return marks, units
+    rules = checked.expectations.set_index("rule")
+    wrong = wrong[wrong["kpi"].isin(reads["kpi"])]
+    found = wrong.join(rules[["verdict", "severity", "about"]], on="rule").rename(columns={"about": "reason"})
+    found["rank"] = [_RANK[_OF_SEVERITY[severity]] for severity in found.pop("severity")]
+    own = found[_UNIT].drop_duplicates().merge(units, how="left", indicator=True)
+    own = own[own.pop("_merge") == "left_only"]
+    centre = marks[marks["level"] == "centre"].drop(columns=["level", "unit"])
+    taken = own.merge(centre, on=["kpi", "period"])
+    return (
+        pd.concat([marks, taken[marks.columns], found[marks.columns]], ignore_index=True),
+        pd.concat([units, own], ignore_index=True),
+    )
+
+
+def _of_channels(wanted: pd.DataFrame, told: pd.MultiIndex) -> pd.Series:
+    """Tell where a KPI of some channels is held to what a rule found of those channels alone, not of the centre."""
+    keys = pd.MultiIndex.from_arrays([wanted["rule"], ["channel"] * len(wanted)])
+    kept = wanted["channels"].map(len) > 0
+    return kept & (wanted["level"] == "centre") & pd.Series(keys.isin(told), index=wanted.index)
 
 
 def _rated(found: pd.DataFrame, grid: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Run the suites: Great Expectations decides on the period, the same predicates are counted per period and team."""
+"""Run the suites: Great Expectations decides on the period, the same predicates are counted per period and unit."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def history(
     decisions: Mapping[str, Decision],
     scope: Scope,
 ) -> pd.DataFrame:
-    """Apply each rule's own threshold to every period of the baseline and to every team.
+    """Apply each rule's own threshold to every period of the baseline and to every unit.
 
     One scan counts what all row rules of a batch count; one more computes the values that rules on a value look at.
 
@@ -223,18 +223,14 @@ def _counts(
         n = tally.present(predicate.domain, quoted(rule.kwargs["column"])) if held else tally.count(population)
         names.append((n, predicate.put(tally) if not predicate.key else tally.count(population, bad)))
     try:
-        scanned = connection.execute(tally.query(quoted(batch.history), by=("_period", "_team"))).df()
+        scanned = connection.execute(tally.query(quoted(batch.history), by=("_period", *batch.levels.values()))).df()
     except Exception:
         if len(rules) > 1:  # leave out what cannot be computed over the baseline, and only that
             half = len(rules) // 2
             yield from _counts(connection, batch, rules[:half], decisions)
             yield from _counts(connection, batch, rules[half:], decisions)
         return
-    # Days and totals of the centre stand beside those of its teams; rows of teams add up to the centre.
-    whole = scanned if batch.on in ("rows", "all") else scanned[scanned["_team"].isna()]
-    centre = whole.drop(columns="_team").groupby("_period", as_index=False).sum().assign(level="centre", unit="")
-    teams = scanned.dropna(subset="_team").rename(columns={"_team": "unit"}).assign(level="team")
-    levels = pd.concat([centre, teams[centre.columns]], ignore_index=True)
+    levels = _by_level(scanned, batch)
     keys = levels[["_period", "level", "unit"]]
     found = pd.concat([keys] * len(rules), ignore_index=True)
     found["rule"] = np.repeat([rule.id for rule in rules], len(levels))
@@ -256,6 +252,22 @@ def _counts(
     yield found
 
 
+def _by_level(scanned: pd.DataFrame, batch: Batch) -> pd.DataFrame:
+    """Add counts up to the centre, and to each unit of each level.
+
+    Rows of teams add up to the centre; in the small batches what concerns teams stands beside what concerns the centre.
+    """
+    counts = [column for column in scanned.columns if column not in ("_period", *batch.levels.values())]
+    whole = scanned if batch.on in ("rows", "all") else scanned[scanned["_team"].isna()]
+    parts = [whole.groupby("_period", as_index=False)[counts].sum().assign(level="centre", unit="")]
+    for level, column in batch.levels.items():
+        own = (scanned if level == "team" else whole).dropna(subset=column)
+        if len(own):
+            summed = own.groupby(["_period", column], as_index=False)[counts].sum()
+            parts.append(summed.rename(columns={column: "unit"}).assign(level=level))
+    return pd.concat(parts, ignore_index=True)
+
+
 def _values(
     connection: duckdb.DuckDBPyConnection, batch: Batch, rules: Sequence[Rule], decisions: Mapping[str, Decision]
 ) -> Iterator[pd.DataFrame]:
@@ -271,10 +283,14 @@ def _values(
         else:
             value = counted = f"count(*) {among}"
         selected += [f"{counted} AS n{number}", f"{value} AS v{number}"]
+    levels = batch.levels
+    sets = ", ".join(f"(_period, {column})" for column in levels.values())
+    named = "CASE " + " ".join(f"WHEN GROUPING({column}) = 0 THEN '{level}'" for level, column in levels.items())
+    named += " ELSE 'centre' END"
     try:
         scanned = connection.execute(
-            f"SELECT _period, coalesce(_team, '') AS unit, GROUPING(_team) AS whole, {', '.join(selected)}"
-            f" FROM {quoted(batch.history)} GROUP BY GROUPING SETS ((_period), (_period, _team))"
+            f"SELECT _period, {named} AS level, coalesce({', '.join(levels.values())}, '') AS unit,"
+            f" {', '.join(selected)} FROM {quoted(batch.history)} GROUP BY GROUPING SETS ((_period), {sets})"
         ).df()
     except Exception:
         if len(rules) > 1:
@@ -282,18 +298,16 @@ def _values(
             yield from _values(connection, batch, rules[:half], decisions)
             yield from _values(connection, batch, rules[half:], decisions)
         return
-    scanned["level"] = scanned["whole"].map({1: "centre", 0: "team"})
     scanned = scanned[(scanned["level"] == "centre") | (scanned["unit"] != "")].copy()
-    scanned.loc[scanned["level"] == "centre", "unit"] = ""
     for number, rule in enumerate(rules):
-        levels = scanned[["_period", "level", "unit"]].copy()
-        levels["n"] = scanned[f"n{number}"].astype("int64")
+        found = scanned[["_period", "level", "unit"]].copy()
+        found["n"] = scanned[f"n{number}"].astype("int64")
         within = [_between(value, decisions[rule.id].kwargs) for value in scanned[f"v{number}"]]
-        levels["outcome"] = ["passed" if one else "failed" for one in within]
-        levels["cause"] = ""
-        levels.loc[levels["n"] == 0, ["outcome", "cause"]] = [NOT_ASSESSED, NOTHING]
-        levels["value"] = pd.to_numeric(scanned[f"v{number}"], errors="coerce")
-        yield levels.assign(rule=rule.id, n_failed=pd.NA)
+        found["outcome"] = ["passed" if one else "failed" for one in within]
+        found["cause"] = ""
+        found.loc[found["n"] == 0, ["outcome", "cause"]] = [NOT_ASSESSED, NOTHING]
+        found["value"] = pd.to_numeric(scanned[f"v{number}"], errors="coerce")
+        yield found.assign(rule=rule.id, n_failed=pd.NA)
 
 
 def _between(value: Any, kwargs: Mapping[str, Any]) -> bool:

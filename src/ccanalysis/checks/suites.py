@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccanalysis.checks.batches import DAILY, ONS, STANDING, columns_of, needs_of
+from ccanalysis.checks import over_time
+from ccanalysis.checks.batches import FIGURES, ONS, columns_of, needs_of, ons_of
 from ccanalysis.contracts import Column, Table
 from ccanalysis.errors import SettingsError, nearest
 from ccanalysis.imports import skip_slow_import
@@ -26,7 +27,7 @@ from ccanalysis.imports import skip_slow_import
 DIMENSIONS = ("accuracy", "completeness", "uniqueness", "consistency", "timeliness", "validity")
 VERDICTS = ("accuracy", "suitability")
 SEVERITIES = {"block": "critical", "caution": "warning", "note": "info"}
-PARAMETERS = ("as_of", "as_of_date", "period_start", "period_end", "volume_low", "volume_high")
+PARAMETERS = ("as_of", "as_of_date", "period_start", "period_end", *over_time.PARAMETERS)
 IGNORE_PAIR = ("both_values_are_missing", "either_value_is_missing")
 IGNORE_KEY = ("all_values_are_missing", "any_value_is_missing")
 
@@ -211,7 +212,7 @@ def load(folder: Path, contract: Mapping[str, Table]) -> tuple[dict[str, tuple[R
     Columns that a workspace added to a table get the rules that its contract implies.
 
     Args:
-        folder: With one `<table>.json` per table.
+        folder: With one `<table>.json` per table, and `figures.json` on what was measured.
         contract: The tables.
 
     Returns:
@@ -221,6 +222,7 @@ def load(folder: Path, contract: Mapping[str, Table]) -> tuple[dict[str, tuple[R
         SettingsError: A suite is not JSON, or says something that cannot be followed; the error names the file, the
             rule and the key.
     """
+    contract = {**contract, FIGURES.name: FIGURES}
     rules: dict[str, tuple[Rule, ...]] = {}
     hashes: dict[str, str] = {}
     seen: dict[str, str] = {}
@@ -351,10 +353,10 @@ def _suite(path: Path, content: bytes, table: Table) -> tuple[Rule, ...]:
                 remedy=f"Write {SEVERITIES[rule.severity]!r} for {rule.severity!r}",
                 place=at,
             )
-        if rule.on not in _ons(table):
+        if rule.on not in ons_of(table):
             raise SettingsError(
                 f"table {table.name!r} has no batch {rule.on!r}",
-                remedy="Known are: " + ", ".join(_ons(table)),
+                remedy="Known are: " + ", ".join(ons_of(table)),
                 place=at,
             )
         for column in rule.columns:
@@ -374,12 +376,6 @@ def _suite(path: Path, content: bytes, table: Table) -> tuple[Rule, ...]:
                 )
         rules.append(rule)
     return tuple(rules)
-
-
-def _ons(table: Table) -> tuple[str, ...]:
-    if table.name in STANDING:
-        return ("rows", "all")
-    return ONS if table.name in DAILY else ("rows", "all", "period")
 
 
 def _rule(expectation: Mapping[str, Any], table: Table) -> Rule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,8 +20,19 @@ NOUNS = {
     "calendar": "calendar days",
     "control_totals": "independent totals",
     "reports": "reports that were due",
+    "figures": "figures",
 }
-BATCH_NOUNS = {"days": "open days of channels and sites", "control": "independent daily totals", "period": "periods"}
+BATCH_NOUNS = {
+    "days": "open days of channels and sites",
+    "control": "independent daily totals",
+    "period": "periods",
+    "hours": "open hours",
+    "parts": "parts of the export, by file, day and channel,",
+    "intervals": "daily totals of the interval report",
+    "roster": "agents",
+    "issued": "days of earlier periods",
+    "sample": "shares",
+}
 VALUES = {
     "expect_column_max_to_be_between": "the greatest",
     "expect_column_mean_to_be_between": "the mean",
@@ -75,10 +86,11 @@ def found(
     """
     if _of_a_value(rule):
         bounds = "min_value" in kwargs or "max_value" in kwargs
-        seen = f"{VALUES[rule.type]} is {number(value)}" if rule.type in VALUES else number(value)
+        say = _say(rule)
+        seen = f"{VALUES[rule.type]} is {say(value)}" if rule.type in VALUES else say(value)
         if passed:
-            return f"As expected: {seen} ({_range(kwargs)})" if bounds else "As expected"
-        return f"{title(rule)}: {seen}, expected {_range(kwargs)}" if bounds else title(rule)
+            return f"As expected: {seen} ({_range(kwargs, say)})" if bounds else "As expected"
+        return f"{title(rule)}: {seen}, expected {_range(kwargs, say)}" if bounds else title(rule)
     of = f"of {int(n):,} {noun(rule, level)}"
     if n_failed == 0:
         return f"None {of} {rule.about}"
@@ -113,12 +125,20 @@ def number(value: Any) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:,.1f}"
 
 
-def _range(kwargs: Mapping[str, Any]) -> str:
-    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+def _say(rule: Rule) -> Callable[[Any], str]:
+    """Return how a value of the rule is said: shares as per cent."""
+    return _share if str(rule.kwargs.get("column", "")).endswith(("_share", "_shift")) else number
+
+
+def _share(value: Any) -> str:
+    return "unknown" if value is None or pd.isna(value) else percent(value)
+
+
+def _range(kwargs: Mapping[str, Any], say: Callable[[Any], str]) -> str:
+    low, high = (
+        bound if bound is None or isinstance(bound, str) else say(bound)
+        for bound in (kwargs.get("min_value"), kwargs.get("max_value"))
+    )
     if low is not None and high is not None:
-        return f"{_bound(low)} to {_bound(high)}"
-    return f"{_bound(low)} or more" if low is not None else f"{_bound(high)} or less"
-
-
-def _bound(value: Any) -> str:
-    return str(value) if isinstance(value, str) else number(value)
+        return f"{low} to {high}"
+    return f"{low} or more" if low is not None else f"{high} or less"

@@ -525,3 +525,24 @@ def _clock(call: exp.Anonymous, clocks: set[Clock], dialect: Dialect) -> str:
 def _inner(part: exp.Expression, dialect: Dialect) -> str:
     """Write what a clock is given."""
     return _sql(part, dialect)[0]
+
+
+def held_to(text: str, column: str) -> tuple[str, ...]:
+    """Return the texts that a condition keeps a column to; empty where it keeps it to none.
+
+    Examples:
+        >>> held_to("channel = 'voice' and (direction is null or direction = 'inbound')", "channel")
+        ('voice',)
+        >>> held_to("channel = 'voice' or outcome = 'answered'", "channel")
+        ()
+    """
+    if not text.strip():
+        return ()
+    tree = sqlglot.parse_one(text, read="duckdb").unnest()
+    parts = tree.flatten() if isinstance(tree, exp.And) else [tree]
+    for part in (each.unnest() for each in parts):
+        named = part.this.name if isinstance(part, (exp.EQ, exp.In)) and isinstance(part.this, exp.Column) else ""
+        values = part.expressions if isinstance(part, exp.In) else [part.args.get("expression")]
+        if named == column and values and all(isinstance(value, exp.Literal) for value in values):
+            return tuple(value.name for value in values)
+    return ()

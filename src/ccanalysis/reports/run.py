@@ -284,7 +284,7 @@ def _finish(
     )
     (built / "index.html").write_text(page, encoding="utf-8")
     sources = [
-        {"source": row["source"], "file": row["file"], "sha256": row["sha256"], "rows": int(row["read"])}
+        {"source": row["source"], "table": row["table"], "file": row["file"], "sha256": row["sha256"], "rows": int(row["read"])}
         for _, row in computed.intake.iterrows()
     ]
     manifest = {
@@ -295,6 +295,10 @@ def _finish(
         **about,
         "reports": reports,
         "sources": sources,
+        "counts": {
+            table: dict(zip(days["on_date"], days["n_rows"].tolist(), strict=True))
+            for table, days in (computed.counts.groupby("table") if len(computed.counts) else ())
+        },
     }
     publish(built, target, manifest)
 
