@@ -57,7 +57,7 @@ FRAMES = (
     "people",
 )
 STAGES = ("read", "measure", "check", "judge")
-_LISTS = ("reasons", "rules", "columns", "kpis", "levels", "problems")
+_LISTS = ("reasons", "rules", "columns", "kpis", "levels", "problems", "tables", "channels")
 
 
 @dataclass
@@ -601,9 +601,13 @@ def _reads(kpis: list[register.Kpi]) -> pd.DataFrame:
             "channels": held_to(kpi.population, "channel"),
         }
         for kpi in kpis
-        for table in sorted({kpi.measure.numerator.table, kpi.measure.denominator.table})
+        for table in _tables(kpi)
     ]
     return pd.DataFrame(rows, columns=["kpi", "table", "columns", "channels"])
+
+
+def _tables(kpi: register.Kpi) -> tuple[str, ...]:
+    return tuple(sorted({kpi.measure.numerator.table, kpi.measure.denominator.table}))
 
 
 def _figures(sums: pd.DataFrame, kpis: list[register.Kpi], kind: Kind) -> pd.DataFrame:
@@ -648,6 +652,7 @@ def _register_frame(kpis: list[register.Kpi]) -> pd.DataFrame:
                 "unit_of_value": kpi.measure.unit,
                 "better": kpi.better,
                 "levels": kpi.levels,
+                "tables": _tables(kpi),
                 "minimum_n": kpi.minimum_n,
                 "frequency": kpi.frequency,
                 "owner": kpi.owner,

@@ -187,7 +187,9 @@ def check(
         figures=found,
         counts=_joined(counts, ["table", "on_date", "n_rows"]),
         suite_hashes=hashes,
-        tables={name: tuple(column.name for column in contract[name].columns) for name in sorted(present)},
+        tables={
+            name: tuple(column.name for column in contract[name].columns) for name in sorted(present & set(contract))
+        },
         period=period,
         _kept=kept,
     )

@@ -165,13 +165,13 @@ def issued(
         f"CREATE TABLE {quoted(name + '__issued')} AS WITH counted AS (SELECT {day} AS on_date, {volume} AS n_now,"
         f" {_filtered(volume, _listed(last.same(name)))} AS n_same FROM {quoted(name + '__source')}"
         f" WHERE {day} >= {scope.first} AND {day} < {scope.end} GROUP BY 1)"
-        " SELECT CAST(then.on_date AS DATE) AS on_date, then.n_rows AS n_then, coalesce(n_now, 0) AS n_now,"
-        " abs(coalesce(n_now, 0) - then.n_rows) / greatest(then.n_rows, 1) AS gap_share,"
-        f" {'TRUE' if last.replaced(name) else 'coalesce(n_same, 0) = then.n_rows'} AS explained,"
+        " SELECT CAST(earlier.on_date AS DATE) AS on_date, earlier.n_rows AS n_then, coalesce(n_now, 0) AS n_now,"
+        " abs(coalesce(n_now, 0) - earlier.n_rows) / greatest(earlier.n_rows, 1) AS gap_share,"
+        f" {'TRUE' if last.replaced(name) else 'coalesce(n_same, 0) = earlier.n_rows'} AS explained,"
         # What has changed of earlier days is told with the period reported on.
         f" DATE {literal(scope.period.start.isoformat())} AS _period, CAST(NULL AS VARCHAR) AS _team"
-        f" FROM counted_then AS then LEFT JOIN counted ON counted.on_date = CAST(then.on_date AS DATE)"
-        f" WHERE then.on_date >= {scope.first} AND then.on_date < {scope.end}"
+        f" FROM counted_then AS earlier LEFT JOIN counted ON counted.on_date = CAST(earlier.on_date AS DATE)"
+        f" WHERE earlier.on_date >= {scope.first} AND earlier.on_date < {scope.end}"
     )
     connection.unregister("counted_then")
     return True

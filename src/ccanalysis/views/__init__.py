@@ -32,6 +32,7 @@ from ccanalysis.views.standing import (
     lead,
     verdict_table,
 )
+from ccanalysis.views.suitability import suitability_table
 
 __all__ = [
     "actions_note",
@@ -69,6 +70,7 @@ __all__ = [
     "rules_table",
     "sensitivity_table",
     "small_multiples",
+    "suitability_table",
     "to_do",
     "verdict_table",
     "who",
