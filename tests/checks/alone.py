@@ -17,12 +17,14 @@ from ccanalysis import checks
 from ccanalysis.checks import Checked, Issued, gate
 from ccanalysis.checks import run as engine
 from ccanalysis.checks.batches import FIGURES
+from ccanalysis.checks.suites import load
 from ccanalysis.contracts import TABLES
 
 from . import whole
 from .conftest import CENTRE, PERIOD, SUITES, write
 
 WEEKS = 12
+RULES, _ = load(SUITES, TABLES)
 PLAIN = replace(CENTRE, holidays="")
 FIXED = {"period": PERIOD, "centre": PLAIN, "baseline": WEEKS}
 
@@ -70,15 +72,16 @@ class Alone:
         return Issued(label="2026-W45", counts=counts, files=files, now=files | {table: {f"{table}.csv": digest}})
 
     def look(self, table: str, frame: pd.DataFrame | None = None, **more) -> Checked:
-        """Say what the suite of one table says when the table is another; of figures, what all suites say."""
+        """Say what the suite of one table says when the table is another; of figures, what contacts and figures say."""
         suites, spoilt = self.folder / "one", self.folder / "spoilt"
         for folder in (suites, spoilt):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-        shutil.copytree(SUITES, suites, dirs_exist_ok=True) if table == "figures" else shutil.copy(
-            SUITES / f"{table}.json", suites
-        )
-        paths = dict(self.paths)
+        names = ("contacts", "figures") if table == "figures" else (table,)
+        for name in names:
+            shutil.copy(SUITES / f"{name}.json", suites)
+        needed = {*names, "calendar", *(more for name in names for rule in RULES[name] for more in rule.needs)}
+        paths = {name: path for name, path in self.paths.items() if name in needed}
         if frame is not None:
             paths[table] = write(frame.assign(source_row=range(2, len(frame) + 2)), TABLES[table], spoilt)
         with patch.object(engine, "decide", self._remember):

@@ -89,7 +89,7 @@ def _batch(
     connection: duckdb.DuckDBPyConnection, table: Table, on: On, name: str, history: str, *, timed: bool
 ) -> Batch:
     name, history = f"{table.name}__{name}", f"{table.name}__{history}"
-    (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone() or (0,)
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchall()
     return Batch(table=table.name, on=on, name=name, history=history, timed=timed, rows=rows)
 
 
