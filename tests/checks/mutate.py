@@ -59,6 +59,8 @@ def value(rule: Rule, rows: pd.DataFrame) -> Any:
             return rows[second] - step(first)
         case "values_to_be_between" if kwargs.get("max_value") is not None and kwargs.get("min_value") is None:
             return kwargs["max_value"] + 1
+        case "values_to_be_between" if isinstance(kwargs["min_value"], str):
+            return (pd.Timestamp(kwargs["min_value"]) - pd.Timedelta(days=1)).date()
         case "values_to_be_between":
             return kwargs["min_value"] - step(TABLES[rule.table].column(kwargs["column"]))
     raise AssertionError(f"{rule.id}: say how it is spoilt")

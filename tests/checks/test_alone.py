@@ -115,6 +115,9 @@ def longest(contacts: pd.DataFrame) -> pd.DataFrame:
 STANDING = ("agents", "delegations", "requirements", "costs", "calendar", "actions", "control_totals")
 EXPLICIT = {
     "agents.no_overlap": overlapping,
+    "costs.month_future": mutations.put("month", date(2100, 1, 1)),
+    "actions.decided_on_future": mutations.put("decided_on", date(1960, 1, 4)),
+    "calendar.closes_time": mutations.put("closes", "9 p.m."),
     "costs.month_first": mutations.put("month", date(2026, 1, 2)),
     "calendar.order_hours": mutations.put("closes", "08:00"),
     "calendar.closes_given": mutations.put("closes", None),
@@ -134,7 +137,13 @@ SAMPLES = {
 }
 # Reason -> rule -> companions.
 COMPANIONS: dict[str, dict[str, str]] = {
-    "what begins before everything is not where the rest says it is": {},
+    "what is told twice lies over itself": {"agents.key_unique": "no_overlap"},
+    "what ends, or takes effect, before 1970 does so before it began": {
+        "agents.valid_to_range": "order_valid",
+        "delegations.valid_to_range": "order_valid",
+        "requirements.valid_to_range": "order_valid",
+        "actions.starts_on_range": "order_starts",
+    },
 }
 ALSO = {rule: names for rules in COMPANIONS.values() for rule, names in rules.items()}
 
@@ -144,9 +153,8 @@ def standing_cases():
         for rule in RULES[table]:
             if rule.type == "expect_table_row_count_to_be_between" or rule.kwargs.get("value_set") == [True, False]:
                 continue
-            if rule.on == "all":
-                column = rule.kwargs["column"]
-                yield rule.id, lambda frame, column=column: mutations.put(column, LATER.date())(frame)
+            if rule.on == "all" and rule.id not in EXPLICIT:
+                yield rule.id, mutations.put(rule.kwargs["column"], LATER.date())
             elif rule.id.endswith("key_unique"):
                 yield rule.id, mutations.again()
             else:

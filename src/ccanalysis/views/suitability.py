@@ -35,8 +35,8 @@ def suitability_table(results: Results) -> Table:
         )
     columns: list[str | Column] = ["KPI", "Open days with rows", "Settled", "Cases", "Interval", "Earlier periods"]
     note = (
-        "Half the interval is held against the tolerance: where it is wider, a value near the target can be told neither"
-        f" met nor missed. Limits are drawn from {SHORT_BASELINE} points on, and hold from {FULL_BASELINE}."
+        "Half the interval is held against the tolerance. Where it is wider, a value near the target cannot be told"
+        f" from it. Limits are drawn from {SHORT_BASELINE} points on, and hold from {FULL_BASELINE}."
     )
     return Table(columns=columns, rows=rows, caption="What each figure rests on", note=note)
 
