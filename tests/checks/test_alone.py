@@ -137,6 +137,11 @@ SAMPLES = {
 }
 # Reason -> rule -> companions.
 COMPANIONS: dict[str, dict[str, str]] = {
+    "what is dated too late comes after what follows it": {
+        "complaints.summary_sent_at_future": "order_summary_closed",
+        "complaints.responded_at_future": "order_responded_closed",
+        "contacts.answered_at_future": "order_ended",
+    },
     "what is told twice lies over itself": {"agents.key_unique": "no_overlap"},
     "what ends, or takes effect, before 1970 does so before it began": {
         "agents.valid_to_range": "order_valid",
@@ -155,10 +160,10 @@ def standing_cases():
                 continue
             if rule.on == "all" and rule.id not in EXPLICIT:
                 yield rule.id, mutations.put(rule.kwargs["column"], LATER.date())
-            elif rule.id.endswith("key_unique"):
-                yield rule.id, mutations.again()
             else:
-                yield rule.id, EXPLICIT.get(rule.id) or spoil(rule)
+                again = rule.id.endswith("key_unique")
+                spoilt = EXPLICIT.get(rule.id) or (mutations.again() if again else spoil(rule))
+                yield rule.id, in_week(table, spoilt) if table == "control_totals" else spoilt
 
 
 def dated_cases():
