@@ -142,6 +142,22 @@ COMPANIONS: dict[str, dict[str, str]] = {
         "complaints.responded_at_future": "order_responded_closed",
         "contacts.answered_at_future": "order_ended",
     },
+    "what is dated before 1970 lies before the contact that it is of": {
+        "evaluations.evaluated_at_future": "after_contact",
+        "segments.started_at_future": "after_contact",
+        "surveys.invited_at_future": "after_contact",
+    },
+    "what is placed on no day, or on another, is missing on its own": {
+        "intervals.starts_on_given": "control_totals_near control_totals_far",
+        "intervals.starts_on_future": "control_totals_near control_totals_far",
+    },
+    "a site is its team here": {
+        "evaluations.sample_site": "sample_team",
+        "evaluations.sample_team": "sample_site",
+        "surveys.sample_site": "sample_team",
+        "surveys.sample_team": "sample_site",
+    },
+    "an agent is of one team and site": {"evaluations.sample_agent": "sample_team sample_site"},
     "what is told twice lies over itself": {"agents.key_unique": "no_overlap"},
     "what ends, or takes effect, before 1970 does so before it began": {
         "agents.valid_to_range": "order_valid",

@@ -46,7 +46,7 @@ def contacts(weeks: int) -> pd.DataFrame:
                 "resolved_at": ended + pd.Timedelta(minutes=1),
                 "sla_due_at": offered + pd.Timedelta(days=1),
                 "updated_at": ended + pd.Timedelta(minutes=2),
-                "channel": np.where(turn % 4 == 3, "chat", "voice"),
+                "channel": np.where(rng.random(n) < 0.25, "chat", "voice"),
                 "direction": "inbound",
                 "outcome": np.where(answered, "answered", "abandoned"),
                 "queue": np.where(turn % 3 == 0, "billing", "general"),
