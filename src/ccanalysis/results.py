@@ -264,7 +264,7 @@ def asked(
     wanted = Period.parse(period) if isinstance(period, str) and period else period
     if not isinstance(wanted, Period):
         wanted = last_complete(workspace, staged)
-    return wanted, _fingerprint(workspace, staged, wanted)
+    return wanted, _fingerprint(workspace, staged, wanted, _issued(workspace, staged, wanted))
 
 
 def _no_row(period: Period, newest: date) -> NoInputError:
