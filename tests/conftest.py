@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+
+from tests.servers import postgres_programs
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("CCANALYSIS_SHARED", ROOT.parent / "shared"))
@@ -41,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {
         "shared": None if SHARED.is_dir() else "the reference data are absent (set CCANALYSIS_SHARED)",
         "chromium": None if shutil.which("chromium") else "no Chromium on this machine",
+        "postgres": None if postgres_programs() and find_spec("psycopg") else "no PostgreSQL server, or no psycopg",
+        "spark": None if shutil.which("java") and find_spec("pyspark") else "no Java, or no pyspark",
     }
     for item in items:
         for name, reason in missing.items():
