@@ -319,7 +319,7 @@ def _headline(computed: Results, reader: Reader) -> str:
     if reader.audience == "line_manager":
         n = int((computed.people["line_manager"] == reader.unit).sum())
         return f"{text.count(n, 'person', 'people').capitalize()}."
-    judged = computed.verdicts
+    judged = editions.cut(computed, reader)["verdicts"]  # what the reader is not shown is not counted either
     level = "team" if reader.audience == "team" else "centre"
     unit = reader.unit if reader.audience == "team" else "centre"
     own = judged[(judged["level"] == level) & (judged["unit"] == unit)]

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccanalysis.editions import SMALLEST_SHOWN, Reader, cut, readers, write
+from ccanalysis.disclosure import SMALLEST_SHOWN, WHY
+from ccanalysis.editions import Reader, cut, readers, write
 from ccanalysis.errors import SettingsError
 from ccanalysis.results import FRAMES, Results
 from ccanalysis.verdicts import SERIES_COLUMNS, VERDICT_COLUMNS
@@ -52,7 +53,7 @@ def centre_of(seed, *, teams=4, agents=12, managers=3, kpis=("waits", "csat"), p
         for period in periods
     )
     series = series.assign(
-        numerator=series["n"] / 2, denominator=series["n"], squares=0.0, value=0.5, ci_low=0.4, ci_high=0.6,
+        numerator=series["n"] / 2, denominator=series["n"], squares=0.0, people=5.0, value=0.5, ci_low=0.4, ci_high=0.6,
         target=0.8, target_high=NAN, tolerance=0.0, centre=0.5, lower=0.3, upper=0.7, rule="", point="common_cause",
         part=0, excluded=False, provisional=False, rating="fit",
     )[SERIES_COLUMNS]  # fmt: skip
@@ -397,7 +398,7 @@ def test_what_became_of_an_action_is_not_told_by_hidden_weeks():
     assert hidden[list(figures)].isna().all()
     assert (hidden["outcome"], hidden["sentence"]) == (
         "not_judged",
-        "Not shown: it rests on figures of fewer than 8 cases.",
+        "Not shown: it rests on figures that are hidden, so that nobody can be worked out.",
     )
     assert (shown["outcome"], shown["sentence"], shown["beyond"]) == ("worked", "Up by 5.", 0.05)
     assert own_of(frames, "findings").empty
@@ -420,7 +421,7 @@ def test_a_figure_of_few_cases_is_hidden_from_the_team():
         "not_enough_data",
         "none",
     )
-    assert row["reasons"] == ("fewer than 8 cases, so the figure is not shown",)
+    assert row["reasons"] == (WHY,)
     assert row["previous"] == 0.4
     assert own_of(frames, "findings").empty
     assert own_of(frames, "changes").empty
@@ -457,15 +458,37 @@ def test_as_many_as_the_smallest_are_shown_and_a_gap_is_no_secret():
         assert own_of(frames, "series")[LINES].notna().all().all()
 
 
-def test_few_cases_are_shown_to_the_line_manager_and_the_centre():
-    """Who answers for the team sees its figures."""
+def test_few_cases_are_shown_to_the_line_manager_alone():
+    """Who answers for the team sees its figures; the centre's edition would tell the teams."""
     results = small([3, 3, 3])
     manager = results.people.assign(team="team-00-end", line_manager="boss-00-end")
     results._frames["people"] = manager
-    for reader in (Reader("line_manager", "boss-00-end"), Reader("centre")):
+    for reader, n in ((Reader("line_manager", "boss-00-end"), 3.0), (Reader("centre"), NAN)):
         frame = cut(results, reader)["verdicts"]
         row = frame[(frame["level"] == "team") & (frame["unit"] == "team-00-end") & (frame["kpi"] == "waits")].iloc[0]
-        assert row["n"] == 3.0
+        assert row["n"] == n or pd.isna(row["n"]) and pd.isna(n)
+
+
+def test_the_next_smallest_team_is_hidden_with_the_small_one():
+    """Its n is what the centre's n would otherwise be short of; the reason is the same, so that none is told apart."""
+    results = small([200, 200, 3])
+    seen = cut(results, Reader("centre"))["verdicts"]
+    gone = seen[(seen["level"] == "team") & (seen["kpi"] == "waits") & seen["n"].isna()]
+    assert len(gone) == 2
+    assert set(gone["reasons"]) == {(WHY,)}
+
+
+def test_a_figure_of_two_people_is_hidden_however_many_cases_it_has():
+    results = centre_of(6, agents=2, managers=1)
+    n = results.series["kpi"].map({"waits": 200.0, "csat": 150.0})  # over the same cases, the other would be hidden too
+    results._frames["series"] = results.series.assign(n=n, people=5.0)
+    results._frames["verdicts"] = results.verdicts.assign(n=200.0)
+    own = (results.series["unit"] == "team-00-end") & (results.series["kpi"] == "waits")
+    results.series.loc[own, "people"] = 2.0
+    frames = cut(results, Reader("team", "team-00-end"))
+    assert own_of(frames, "verdicts")["n"].isna().all()
+    assert own_of(frames, "verdicts", "csat")["n"].notna().all()
+    assert "people" not in frames["series"]
 
 
 # Readers.
@@ -528,7 +551,7 @@ def test_a_slice_is_written_the_same_every_time(tmp_path):
 
 def test_lists_come_back_from_a_slice_as_lists(tmp_path):
     """Reasons and rules are tuples before and after."""
-    sliced = write(centre_of(3), Reader("centre"), tmp_path)
+    sliced = write(centre_of(3), Reader("analyst"), tmp_path)
     assert set(sliced.verdicts["reasons"]) == {("a reason",)}
     assert set(sliced.ratings["rules"]) == {()}
     assert sliced.verdicts["rules"].iloc[0] == "shift"
