@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from ccanalysis import charts, drivers, views
 from ccanalysis.contracts import TABLES
-from ccanalysis.display import COLOURS
 from ccanalysis.disclosure import FEWEST_BEHIND, SMALLEST_SHOWN
+from ccanalysis.display import COLOURS
 from ccanalysis.editions import Reader, cut
 from ccanalysis.errors import StatisticsError
 from ccanalysis.kpis.components import DIMENSIONS, PART_KEYS, components, dimensions, parts

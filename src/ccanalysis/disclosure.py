@@ -205,7 +205,7 @@ def _close(parent: Cell, family: list[Cell], gone: set[Cell], table: _Table) -> 
         gone.add(chosen)
 
 
-# --- what figures are made of -------------------------------------------------------------------------------------------
+# --- what figures are made of ---------------------------------------------------------------------------------------
 
 
 def safe_parts(parts: pd.DataFrame, cells: frozenset[Key], series: pd.DataFrame) -> pd.DataFrame:
@@ -255,7 +255,7 @@ def _open_totals(kept: list[pd.DataFrame | None], names: pd.Series, gone: set[tu
             kpi, dimension = frame[["kpi", "dimension"]].iloc[0]
             whole.add((kpi, dimension))
             merged |= {(kpi, dimension, part) for part in frame["part"]}
-    # where the centre's own parts were merged, those that are not named are neither seen there nor, being small, as figures
+    # where the centre's own parts were merged, those that are not named are not seen there, nor as figures, being small
     return pd.Series(
         [name not in gone and (name[:2] not in whole or name in merged) for name in names],
         index=names.index,

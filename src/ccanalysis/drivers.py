@@ -585,7 +585,7 @@ def _small(frame: pd.DataFrame, smallest: int, fewest: int) -> NDArray:
 
 
 def merged(part: pd.DataFrame, smallest: int, fewest: int, more: pd.Series | None = None) -> pd.DataFrame | None:
-    """Merge the small parts of one dimension, and those marked by `more`; None where too little is left to tell apart."""
+    """Merge the small parts of a dimension, and those marked by `more`; None where too little is left to tell apart."""
     small = _small(part, smallest, fewest)
     if more is not None:
         small |= more.to_numpy(dtype=bool)

@@ -78,6 +78,15 @@ def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
         SettingsError: There is no such team or line manager in the period.
     """
     frames = {name: getattr(results, name) for name in FRAMES}
+    last = results.memo.get("cut")  # a run asks for the same slice several times
+    if last and last[0] == reader and all(last[1][name] is frames[name] for name in FRAMES):
+        return dict(last[2])
+    kept = _cut(results, reader, frames)
+    results.memo["cut"] = (reader, frames, kept)
+    return dict(kept)
+
+
+def _cut(results: Results, reader: Reader, frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     if reader.audience == "analyst":
         return _without_people(frames)
     if reader.audience == "centre":
@@ -99,9 +108,11 @@ def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
 
 def hidden(results: Results) -> Hidden:
     """Return what editions that colleagues see hide of these results, worked out once."""
-    if "hidden" not in results.memo:
-        results.memo["hidden"] = disclosure.hidden(results.series, results.people, results.drivers)
-    found: Hidden = results.memo["hidden"]
+    of = (results.series, results.people, results.drivers)
+    known = results.memo.get("hidden")
+    if known is None or any(one is not other for one, other in zip(known[0], of, strict=True)):
+        known = results.memo["hidden"] = (of, disclosure.hidden(*of))
+    found: Hidden = known[1]
     return found
 
 

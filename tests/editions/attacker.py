@@ -210,7 +210,7 @@ class Attacker:
             if not np.isnan(row["value_before"]):  # of the period before, a page shows the value to one decimal
                 for sign in (1.0, -1.0):
                     n = self.sum("n", kpi, [weeks[-2]], pairs)
-                    rows_of = {place: sign * (0.0005 * sign - row["value_before"]) for place in n}
+                    rows_of = dict.fromkeys(n, sign * (0.0005 * sign - row["value_before"]))
                     above = dict.fromkeys(self.sum("above", kpi, [weeks[-2]], pairs), sign)
                     self.least.append((above | rows_of, 0.0))
 
@@ -254,7 +254,7 @@ class Attacker:
                 for level, unit, pairs in cells:
                     n, _ = centre.count(kpi, week, pairs)
                     people = sum(centre.people[team, week] for team in {team for team, _ in pairs})
-                    if not 0 < n or (n >= SMALLEST_SHOWN and people >= FEWEST_BEHIND):
+                    if not n > 0 or (n >= SMALLEST_SHOWN and people >= FEWEST_BEHIND):
                         continue
                     for side in ("n", "above") if level != "part" else ("n",):
                         width = self.bounds(side, kpi, week, pairs)

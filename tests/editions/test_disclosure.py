@@ -17,7 +17,7 @@ from ccanalysis.disclosure import NARROWEST, WHY, hidden_cells
 from ccanalysis.editions import Reader, cut
 
 sys.path.insert(0, str(Path(__file__).parent))
-from attacker import WEEKS, Attacker, Centre  # noqa: E402
+from attacker import WEEKS, Attacker, Centre
 
 
 def attacked(seed):

@@ -466,7 +466,7 @@ def test_few_cases_are_shown_to_the_line_manager_alone():
     for reader, n in ((Reader("line_manager", "boss-00-end"), 3.0), (Reader("centre"), NAN)):
         frame = cut(results, reader)["verdicts"]
         row = frame[(frame["level"] == "team") & (frame["unit"] == "team-00-end") & (frame["kpi"] == "waits")].iloc[0]
-        assert row["n"] == n or pd.isna(row["n"]) and pd.isna(n)
+        assert row["n"] == n or (pd.isna(row["n"]) and pd.isna(n))
 
 
 def test_the_next_smallest_team_is_hidden_with_the_small_one():
