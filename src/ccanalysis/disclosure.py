@@ -25,8 +25,8 @@ FEWEST_BEHIND = 3
 # How far apart the least and the largest count must lie that a hidden cell could have, for all that is shown.
 NARROWEST = 3
 WHY = (
-    f"hidden, so that nobody can be worked out: fewer than {SMALLEST_SHOWN} cases or {FEWEST_BEHIND} people, here or in "
-    "a figure that this one would tell"
+    f"hidden, so that nobody can be worked out: fewer than {SMALLEST_SHOWN} cases or {FEWEST_BEHIND} people, here or "
+    "in a figure that this one would tell"
 )
 PERSONAL_LEVELS = ("agent", "line_manager")
 KEYS = ["kpi", "level", "unit", "period"]

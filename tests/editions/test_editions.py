@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from functools import partialmethod
 from pathlib import Path
@@ -145,7 +146,7 @@ def every(results):
     )  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=1000 if "CCANALYSIS_ENDURANCE" in os.environ else 200)
 @given(st.integers(0, 10**9))
 def test_no_name_of_anybody_else_is_in_any_byte_of_a_slice(seed):
     """Random centres, movers, actions and activities that name people, and one reader of each drawn."""

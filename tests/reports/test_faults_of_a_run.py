@@ -6,7 +6,10 @@ import builtins
 import errno
 import io
 import os
+import random
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -129,3 +132,34 @@ def test_a_fault_at_any_call_of_a_run_leaves_one_whole_tree(workspace, monkeypat
         pytest.fail("no run was without a fault")
     assert seen["a"] > 100 // step
     assert [path.name for path in target.parent.iterdir() if path.name != PERIOD] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kill -9 is not known there")
+def test_a_run_killed_at_any_moment_keeps_the_last_good_tree_and_the_next_completes(workspace, monkeypatch, tmp_path):
+    """Twenty moments of a run that never stops; what the killed ones left is cleared by the next."""
+    target = workspace.reports_path / PERIOD
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    draw = random.Random(40)
+    for _ in range(20):
+        child = os.fork()
+        if child == 0:
+            try:
+                while True:
+                    for version in "ab":
+                        with pytest.MonkeyPatch.context() as patch:
+                            stub(patch, version)
+                            run(workspace, PERIOD)
+            finally:
+                os._exit(1)
+        time.sleep(draw.random() * 0.5)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert state(target) in "ab"
+    assert any(tmp_path.iterdir()), "no run was killed in the midst of its work"
+    with monkeypatch.context() as patch:
+        stub(patch, "c")
+        run(workspace, PERIOD)
+    assert state(target) == "c"
+    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in target.parent.iterdir()] == [PERIOD]
