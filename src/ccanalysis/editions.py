@@ -202,7 +202,9 @@ def _units(frame: pd.DataFrame, team: str) -> pd.Series:
 def _team(frames: dict[str, pd.DataFrame], team: str, unseen: Hidden) -> dict[str, pd.DataFrame]:
     kept = {"kpis": frames["kpis"], "requirements": frames["requirements"], "overrides": _used(frames["overrides"])}
     kept["overrides"] = kept["overrides"][_units(kept["overrides"], team)]
-    kept["revised"] = frames["revised"][_units(frames["revised"], team)] if len(frames["revised"]) else frames["revised"]
+    kept["revised"] = (
+        frames["revised"][_units(frames["revised"], team)] if len(frames["revised"]) else frames["revised"]
+    )
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
         kept[name] = frame[_units(frame, team)] if len(frame) else frame

@@ -36,11 +36,12 @@ class Centre:
         self.kpis = ["waits", "csat"]
         self.cases: dict[tuple[str, str, str, str], tuple[int, int]] = {}
         self.people: dict[tuple[str, str], int] = {}
+        staff = {team: draw.choice([1, 2, *[6] * 12]) for team in self.site_of}
         few = draw.choice([0.1, 0.3, 0.6])
         same = draw.random() < 0.5
         for week in WEEKS:
             for team in self.site_of:
-                self.people[team, week] = draw.choice([1, 2, *[6] * 12])
+                self.people[team, week] = 6 if team == "unassigned" else staff[team]
                 for queue in self.queues:
                     for kpi in self.kpis:
                         n = draw.choice([1, 2, 3, 5, 7]) if draw.random() < few else draw.choice([0, 8, 30, 200])
@@ -96,9 +97,10 @@ class Centre:
         given = {name: pd.DataFrame() for name in FRAMES}
         given |= {"series": line, "verdicts": judged, "drivers": self._drivers(judged, line, weeks)}
         given["people"] = pd.DataFrame(
-            {"agent_id": f"a-{team}", "team": team, "site": site, "line_manager": None}
+            {"agent_id": f"{team}-{number}", "team": team, "site": site, "line_manager": None}
             for team, site in self.site_of.items()
             if team != "unassigned"
+            for number in range(self.people[team, WEEKS[0]])
         )
         return Results(Path("nowhere"), {"period": weeks[-1], "centre": "Northgate"}, given)
 
@@ -110,7 +112,6 @@ class Centre:
             {
                 "kpi": kpi, "level": level, "unit": unit, "period": week, "numerator": float(above),
                 "denominator": float(n), "n": float(n), "squares": 0.0, "value": above / n, "ci_low": 0.1,
-                "people": float(min(sum(self.people[team, week] for team in {team for team, _ in pairs}), 99)),
                 "ci_high": 0.9, "target": 0.8, "target_high": NAN, "tolerance": 0.0, "centre": good / whole,
                 "lower": 0.1, "upper": 0.9, "rule": "", "point": "", "part": 0, "excluded": False,
                 "provisional": False, "rating": "fit",

@@ -54,7 +54,7 @@ def centre_of(seed, *, teams=4, agents=12, managers=3, kpis=("waits", "csat"), p
         for period in periods
     )
     series = series.assign(
-        numerator=series["n"] / 2, denominator=series["n"], squares=0.0, people=5.0, value=0.5, ci_low=0.4, ci_high=0.6,
+        numerator=series["n"] / 2, denominator=series["n"], squares=0.0, value=0.5, ci_low=0.4, ci_high=0.6,
         target=0.8, target_high=NAN, tolerance=0.0, centre=0.5, lower=0.3, upper=0.7, rule="", point="common_cause",
         part=0, excluded=False, provisional=False, rating="fit",
     )[SERIES_COLUMNS]  # fmt: skip
@@ -361,9 +361,20 @@ def test_the_names_of_files_that_a_revision_came_from_stay_with_who_keeps_the_da
 # Few cases.
 
 
+def staffed(n, manager="boss-00-end"):
+    """Give each team so many people."""
+    return pd.DataFrame(
+        {"agent_id": f"agent-{team}{k}-end", "agent_name": f"name-{team}{k}-end", "line_manager": manager}
+        | {"team": f"team-0{team}-end", "role": "agent"}
+        for team in range(4)
+        for k in range(n)
+    )
+
+
 def small(n_by_week, kpi="waits", team="team-00-end"):
     """Return a centre whose team has so many cases week by week."""
     results = centre_of(4, agents=2, managers=1)
+    results._frames["people"] = staffed(3)
     series = results.series.copy()
     series["n"] = 200.0
     own = (series["kpi"] == kpi) & (series["level"] == "team") & (series["unit"] == team)
@@ -479,17 +490,16 @@ def test_the_next_smallest_team_is_hidden_with_the_small_one():
     assert set(gone["reasons"]) == {(WHY,)}
 
 
-def test_a_figure_of_two_people_is_hidden_however_many_cases_it_has():
-    results = centre_of(6, agents=2, managers=1)
-    n = results.series["kpi"].map({"waits": 200.0, "csat": 150.0})  # over the same cases, the other would be hidden too
-    results._frames["series"] = results.series.assign(n=n, people=5.0)
-    results._frames["verdicts"] = results.verdicts.assign(n=200.0)
-    own = (results.series["unit"] == "team-00-end") & (results.series["kpi"] == "waits")
-    results.series.loc[own, "people"] = 2.0
-    frames = cut(results, Reader("team", "team-00-end"))
-    assert own_of(frames, "verdicts")["n"].isna().all()
-    assert own_of(frames, "verdicts", "csat")["n"].notna().all()
-    assert "people" not in frames["series"]
+def test_figures_of_a_team_of_two_people_are_hidden_however_many_cases_they_have():
+    """And of the next smallest team; with three people they are shown."""
+    for n, shown in ((2, False), (3, True)):
+        results = centre_of(6, agents=2, managers=1)
+        results._frames["series"] = results.series.assign(n=200.0)
+        results._frames["verdicts"] = results.verdicts.assign(n=200.0)
+        people = staffed(5)
+        results._frames["people"] = people[(people["team"] != "team-00-end") | (people.index < n)]
+        frames = cut(results, Reader("team", "team-00-end"))
+        assert own_of(frames, "verdicts")["n"].notna().all() == shown
 
 
 # Readers.

@@ -133,11 +133,12 @@ def execute(
     try:
         for number, request in enumerate(requests):
             futures[pool.submit(make, request)] = number
-        for future in as_completed(futures):
-            outcome = _outcome(jobs[futures[future]], future)
-            outcomes[futures[future]] = outcome
+        for future in as_completed(list(futures)):
+            number = futures.pop(future)
+            outcomes[number] = _outcome(jobs[number], future)
+            del future  # it holds the page, and with hundreds of pages of 2 MB that tells
             if progress:
-                progress(outcome)
+                progress(outcomes[number])
     finally:
         for future in futures:
             future.cancel()
