@@ -239,14 +239,14 @@ def _hide_small(kept: dict[str, pd.DataFrame], unseen: Hidden) -> None:
     hidden one is the difference to what is shown.
     """
     line, judged = kept["series"], kept["verdicts"]
+    owners = {(kpi, level, unit) for kpi, level, unit, _ in unseen.cells}
     revised = kept["revised"]
     if len(revised):  # a count that grew beyond the smallest tells what it was
         few = revised[["n", "n_before"]].fillna(0).min(axis=1) < disclosure.SMALLEST_SHOWN
         few &= ~revised["level"].isin(["centre", *PERSONAL_LEVELS])
-        kept["revised"] = revised[~few & ~_among(revised, unseen.cells, disclosure.KEYS)]
+        kept["revised"] = revised[~few & ~_among(revised, owners)]
     if line.empty or not unseen.cells:
         return
-    owners = {(kpi, level, unit) for kpi, level, unit, _ in unseen.cells}
     kept["series"] = _blank(line, _among(line, unseen.cells, disclosure.KEYS), _FIGURES)
     kept["series"] = _blank(kept["series"], _among(line, owners), _LINES)
     kept["actions"] = _untold(kept["actions"], owners)

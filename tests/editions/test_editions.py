@@ -338,6 +338,8 @@ def test_who_does_an_action_is_said_by_role(owner, reader, who):
 def test_a_team_sees_what_a_revision_changed_only_where_both_figures_rest_on_enough_cases(before, now, kept):
     """The old figure is a figure like any other; a line manager sees their own people's all the same."""
     results = centre_of(3)
+    results._frames["people"] = pd.concat([results.people, staffed(3)], ignore_index=True)
+    results._frames["series"] = results.series.assign(n=200.0)
     results._frames["revised"] = results.revised.assign(n_before=before, n=now)
     own = cut(results, Reader("team", "team-00-end"))["revised"]
     assert ("team" in set(own["level"])) == kept

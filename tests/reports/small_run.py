@@ -24,7 +24,12 @@ sys.path.insert(0, str(ROOT / "tests" / "editions"))
 from attacker import WEEKS, Centre  # noqa: E402
 
 PERIOD = WEEKS[-1]
+ABOUT = (
+    *("name", "purpose", "objective", "definition", "population", "excluded", "trap", "source", "unit_of_value"),
+    *("better", "frequency", "owner", "approval", "approved_by", "action_after_review"),
+)
 CUT = editions.cut
+REVISE = running.revise
 
 
 def workspace_in(folder: Path) -> Workspace:
@@ -42,10 +47,10 @@ def computed_as(version: str, teams: int) -> results_module.Results:
     """Return results of a version."""
     centre = next(centre for centre in map(Centre, range(100)) if len(centre.site_of) == teams)
     computed = centre.results(WEEKS)
-    computed.facts |= {"fingerprint": version, "seconds": {}, "unit_names": {}, "time_zone": "UTC", "notes": []}
+    computed.facts |= {"fingerprint": version, "seconds": {}, "unit_names": {}, "time_zone": "UTC", "notes": [], "last_day": "2026-11-15"}
     computed._frames |= {
         "ratings": pd.DataFrame(columns=["kpi", "level", "unit", "period", "rating", "reasons", "rules"]),
-        "kpis": pd.DataFrame({"kpi": centre.kpis}),
+        "kpis": pd.DataFrame({"kpi": centre.kpis}).assign(**dict.fromkeys(ABOUT, "text"), minimum_n=20),
         "intake": pd.DataFrame(columns=["table", "source", "file", "sha256", *("read", "kept", "quarantined", "duplicates")]),
         "quarantine": pd.DataFrame(columns=["file", "row"]),
     }
@@ -74,9 +79,13 @@ def stub(patch, version: str, *, teams: int = 2) -> None:
 
     patch.setattr(results_module, "compute", lambda *_, **__: computed)
     patch.setattr(running, "execute", made)
+    first = REVISE
+    patch.setattr(running, "revise", lambda workspace, found, _: first(workspace, found, workspace.root / "none"))
+    patch.setattr(running, "keep", lambda *_: None)  # each version stands alone: no revision of another is kept
+    patch.setattr(running.summary, "to_json", lambda *_: "{}")
     for name in ("lead", "to_do", "data_lead"):
         patch.setattr(views, name, lambda *_: Note(kind="lead", text=[f"version {version}"]))
-    patch.setattr(views, "rows_at_fault", lambda *_: pd.DataFrame({"file": ["a.csv"], "row": [1]}))
+    patch.setattr(views, "rows_at_fault", lambda *_: pd.DataFrame({"source_file": ["a.csv"], "source_row": [1]}))
 
 
 def state(target: Path) -> str:
