@@ -235,6 +235,7 @@ def safe_parts(parts: pd.DataFrame, cells: frozenset[Key], series: pd.DataFrame)
     now = {(key.kpi, key.level, key.unit) for key in cells if key.period == last[-1]} if last else set()
     totals = _open_totals(kept, names, now)
     shown = _safe_teams(every, totals, ~totals | names.isin(untold))  # what the centre hides, each team hides
+    shown = shown.assign(value_before=np.nan)  # last week's reports merged other parts: the two together would tell
     frames = [frame for frame in (*kept, shown) if frame is not None and len(frame)]
     return pd.concat(frames, ignore_index=True)[parts.columns] if frames else parts.iloc[:0]
 
