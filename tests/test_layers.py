@@ -33,6 +33,7 @@ ORDER = [
     "drivers",
     "results",
     "display",
+    "disclosure",
     "editions",
     "charts",
     "views",

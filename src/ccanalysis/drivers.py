@@ -539,7 +539,7 @@ def _spreads(frame: pd.DataFrame, groups: _Groups) -> tuple[NDArray, NDArray]:
 # --- for readers of few ---------------------------------------------------------------------------------------------
 
 
-def gathered(frame: pd.DataFrame, *, smallest: int, fewest: int) -> pd.DataFrame:
+def gathered(frame: pd.DataFrame, *, smallest: int, fewest: int, more: pd.Series | None = None) -> pd.DataFrame:
     """Merge small parts so that nobody can be made out, and keep one dimension of each KPI and unit.
 
     Parts of fewer than `smallest` cases, or of one or a few people, in either period become one part, with as many
@@ -550,6 +550,7 @@ def gathered(frame: pd.DataFrame, *, smallest: int, fewest: int) -> pd.DataFrame
         frame: Rows of `drivers`.
         smallest: Cases from which a part is shown.
         fewest: People from which a part is shown, where people are known at all.
+        more: Marks further parts to merge.
 
     Returns:
         The frame with merged parts; contributions add up as before. What names a part is kept from the whole.
@@ -557,9 +558,9 @@ def gathered(frame: pd.DataFrame, *, smallest: int, fewest: int) -> pd.DataFrame
     kept = []
     for _, unit in frame.groupby(_UNIT, sort=False):
         choices = [
-            merged
+            one
             for _, part in unit.groupby("dimension", sort=False)
-            if (merged := _merged(part, smallest, fewest)) is not None
+            if (one := merged(part, smallest, fewest, None if more is None else more[part.index])) is not None
         ]
         if choices:
             kept.append(max(choices, key=_says_most))
@@ -583,14 +584,16 @@ def _small(frame: pd.DataFrame, smallest: int, fewest: int) -> NDArray:
     return small
 
 
-def _merged(part: pd.DataFrame, smallest: int, fewest: int) -> pd.DataFrame | None:
-    """Merge the small parts of one dimension; None where too little is left to tell apart."""
-    part = part.reset_index(drop=True)
+def merged(part: pd.DataFrame, smallest: int, fewest: int, more: pd.Series | None = None) -> pd.DataFrame | None:
+    """Merge the small parts of a dimension, and those marked by `more`; None where too little is left to tell apart."""
     small = _small(part, smallest, fewest)
+    if more is not None:
+        small |= more.to_numpy(dtype=bool)
+    part = part.reset_index(drop=True)
     if small.any():
         small |= (part["part"] == OTHER).to_numpy()
         for row in np.argsort(part["n"].to_numpy() + np.nan_to_num(part["n_before"].to_numpy()), kind="stable"):
-            if not _small(_summed(part[small]), smallest, fewest)[0]:
+            if small.sum() > 1 and not _small(_summed(part[small]), smallest, fewest)[0]:
                 break
             small[row] = True
     left = int((~small).sum()) + bool(small.any())

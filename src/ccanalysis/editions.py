@@ -6,25 +6,21 @@ A notebook that was handed the slice of one team cannot show another, whatever i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
-from ccanalysis import drivers
+from ccanalysis import disclosure, drivers
+from ccanalysis.disclosure import FEWEST_BEHIND, PERSONAL_LEVELS, Hidden
 from ccanalysis.errors import SettingsError, nearest
 from ccanalysis.kpis.components import UNASSIGNED
 from ccanalysis.results import FRAMES, Results
 
 Audience = Literal["analyst", "centre", "team", "line_manager"]
 
-# Under so many cases a figure is not shown to colleagues of a team.
-SMALLEST_SHOWN = 8
-# Where fewer people handled the contacts of a part, or fewer other teams stand behind a sum, it would tell of them.
-FEWEST_BEHIND = 3
-_PERSONAL_LEVELS = ("agent", "line_manager")
 _COACHED = ("agent_id", "given_by")
 _FIGURES = ("numerator", "denominator", "n", "squares", "value", "ci_low", "ci_high")
 _LINES = ("centre", "lower", "upper")
@@ -73,18 +69,32 @@ def readers(results: Results, each: str) -> list[str]:
 def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
     """Return the frames that a reader may see.
 
-    The analyst and the centre see units but no person's figures. A team sees itself and the centre, no person, and no
-    figure of fewer than `SMALLEST_SHOWN` cases. A line manager sees their own people, their team and the centre.
+    The analyst and the centre see units but no person's figures. A team sees itself and the centre, and no person.
+    Neither the centre nor a team is shown figures of few cases or people, or what they could be worked out from
+    (`ccanalysis.disclosure`). A line manager sees their own people, their team and the centre.
     Actions and activities that name somebody else in their words are left out.
 
     Raises:
         SettingsError: There is no such team or line manager in the period.
     """
     frames = {name: getattr(results, name) for name in FRAMES}
+    last = results.memo.get("cut")  # a run asks for the same slice several times
+    if last and last[0] == reader and all(last[1][name] is frames[name] for name in FRAMES):
+        return dict(last[2])
+    kept = _cut(results, reader, frames)
+    results.memo["cut"] = (reader, frames, kept)
+    return dict(kept)
+
+
+def _cut(results: Results, reader: Reader, frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     if reader.audience == "analyst":
         return _without_people(frames)
     if reader.audience == "centre":
-        return _without_people(frames, drop=("quarantine", "failures"))
+        kept = _without_people(frames, drop=("quarantine", "failures"))
+        unseen = hidden(results)
+        _hide_small(kept, unseen)
+        kept["drivers"] = unseen.parts
+        return kept
     known = readers(results, reader.audience)
     if reader.unit not in known:
         raise SettingsError(
@@ -92,8 +102,18 @@ def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
             remedy=nearest(reader.unit, known) if known else "The results know none",
         )
     if reader.audience == "team":
-        return _team(frames, reader.unit)
+        return _team(frames, reader.unit, hidden(results))
     return _line_manager(frames, reader.unit)
+
+
+def hidden(results: Results) -> Hidden:
+    """Return what editions that colleagues see hide of these results, worked out once."""
+    of = (results.series, results.people, results.drivers)
+    known = results.memo.get("hidden")
+    if known is None or any(one is not other for one, other in zip(known[0], of, strict=True)):
+        known = results.memo["hidden"] = (of, disclosure.hidden(*of))
+    found: Hidden = known[1]
+    return found
 
 
 def _without_people(frames: dict[str, pd.DataFrame], drop: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -101,7 +121,7 @@ def _without_people(frames: dict[str, pd.DataFrame], drop: Sequence[str] = ()) -
     for name, frame in frames.items():
         if name in ("people", "activities") or name in drop:
             continue
-        kept[name] = frame[~frame["level"].isin(_PERSONAL_LEVELS)] if "level" in frame else frame
+        kept[name] = frame[~frame["level"].isin(PERSONAL_LEVELS)] if "level" in frame else frame
     kept["actions"] = _impersonal(kept["actions"], frames)
     return kept
 
@@ -114,7 +134,7 @@ def _persons(frames: dict[str, pd.DataFrame]) -> set[str]:
             found |= set(frames[frame][column].dropna().astype(str))
     for frame in ("series", "verdicts"):
         if len(frames[frame]):
-            found |= set(frames[frame].loc[frames[frame]["level"].isin(_PERSONAL_LEVELS), "unit"].astype(str))
+            found |= set(frames[frame].loc[frames[frame]["level"].isin(PERSONAL_LEVELS), "unit"].astype(str))
     return found - {UNASSIGNED}
 
 
@@ -179,10 +199,12 @@ def _units(frame: pd.DataFrame, team: str) -> pd.Series:
     return (frame["level"] == "centre") | ((frame["level"] == "team") & (frame["unit"] == team))
 
 
-def _team(frames: dict[str, pd.DataFrame], team: str) -> dict[str, pd.DataFrame]:
+def _team(frames: dict[str, pd.DataFrame], team: str, unseen: Hidden) -> dict[str, pd.DataFrame]:
     kept = {"kpis": frames["kpis"], "requirements": frames["requirements"], "overrides": _used(frames["overrides"])}
     kept["overrides"] = kept["overrides"][_units(kept["overrides"], team)]
-    kept["revised"] = _of_enough_cases(frames["revised"], team)
+    kept["revised"] = (
+        frames["revised"][_units(frames["revised"], team)] if len(frames["revised"]) else frames["revised"]
+    )
     for name in ("series", "verdicts", "findings", "changes", "ratings"):
         frame = frames[name]
         kept[name] = frame[_units(frame, team)] if len(frame) else frame
@@ -192,19 +214,10 @@ def _team(frames: dict[str, pd.DataFrame], team: str) -> dict[str, pd.DataFrame]
         own = (level.isna() | (level == "team")) & (unit.isna() | (unit == team))
         actions = actions[own | (level == "centre")]
     kept["actions"] = _impersonal(actions, frames, team=team)
-    _hide_small(kept)
-    if "level" in frames["drivers"]:
-        apart = _own_drivers(frames["drivers"], {team})
-        kept["drivers"] = drivers.gathered(apart, smallest=SMALLEST_SHOWN, fewest=FEWEST_BEHIND)
+    _hide_small(kept, unseen)
+    if "level" in unseen.parts:
+        kept["drivers"] = _own_drivers(unseen.parts, {team})
     return kept
-
-
-def _of_enough_cases(revised: pd.DataFrame, team: str) -> pd.DataFrame:
-    """Keep what a revision changes of a team and the centre, where both figures may be shown."""
-    if revised.empty:
-        return revised
-    few = (revised["level"] == "team") & (revised[["n", "n_before"]].fillna(0).min(axis=1) < SMALLEST_SHOWN)
-    return revised[_units(revised, team) & ~few]
 
 
 def _used(frame: pd.DataFrame) -> pd.DataFrame:
@@ -219,61 +232,76 @@ def _own_drivers(frame: pd.DataFrame, teams: set[str]) -> pd.DataFrame:
     return drivers.without_others(own, fewest=FEWEST_BEHIND)
 
 
-def _hide_small(kept: dict[str, pd.DataFrame]) -> None:
-    """Hide the figures of a team that rest on few cases, and what they could be worked out from.
+def _hide_small(kept: dict[str, pd.DataFrame], unseen: Hidden) -> None:
+    """Hide the figures that rest on few cases or people, and what they could be worked out from.
 
     Of a KPI with a hidden period neither the average nor the limits nor the sum of several periods is shown, for the
     hidden one is the difference to what is shown.
     """
-    line = kept["series"]
-    if line.empty:
+    line, judged = kept["series"], kept["verdicts"]
+    owners = {(kpi, level, unit) for kpi, level, unit, _ in unseen.cells}
+    revised = kept["revised"]
+    if len(revised):  # a count that grew beyond the smallest tells what it was
+        few = revised[["n", "n_before"]].fillna(0).min(axis=1) < disclosure.SMALLEST_SHOWN
+        few &= ~revised["level"].isin(["centre", *PERSONAL_LEVELS])
+        kept["revised"] = revised[~few & ~_among(revised, owners)]
+    if line.empty or not unseen.cells:
         return
-    few = (line["level"] == "team") & (line["n"] < SMALLEST_SHOWN)
-    hidden = set(zip(line.loc[few, "kpi"], line.loc[few, "period"], strict=True))
-    kpis = {kpi for kpi, _ in hidden}
-    kept["series"] = _blank(line, few, _FIGURES)
-    kept["series"] = _blank(kept["series"], _of(line, kpis), _LINES)
-    kept["actions"] = _untold(kept["actions"], kpis)
-    judged = kept["verdicts"]
+    kept["series"] = _blank(line, _among(line, unseen.cells, disclosure.KEYS), _FIGURES)
+    kept["series"] = _blank(kept["series"], _among(line, owners), _LINES)
+    kept["actions"] = _untold(kept["actions"], owners)
     if judged.empty:
         return
     now = judged["period"].iloc[0]
     before = line["period"][line["period"] < now].max()
-    small, touched = _of(judged, {kpi for kpi, period in hidden if period == now}), _of(judged, kpis)
+    of_now, of_before = (
+        {(kpi, level, unit) for kpi, level, unit, period in unseen.cells if period == when} for when in (now, before)
+    )
+    few, touched = _among(judged, of_now), _among(judged, owners)
     pooled = [column for column in judged if str(column).startswith("pooled_")]
-    judged = _blank(judged, small, _FIGURES)
+    judged = _blank(judged, few, _FIGURES)
     judged = _blank(judged, touched, (*_LINES, "hit_rate", "autocorrelation", "cycle_before", *pooled))
-    judged = _blank(judged, _of(judged, {kpi for kpi, period in hidden if period == before}), ("previous",))
+    judged = _blank(judged, _among(judged, of_before), ("previous",))
     for column, value in _UNTOLD.items():
-        judged[column] = judged[column].mask(small, value)
+        judged[column] = judged[column].mask(few, value)
     for column, value in _UNCHARTED.items():
         judged[column] = judged[column].mask(touched, value)
-    why = f"fewer than {SMALLEST_SHOWN} cases, so the figure is not shown"
-    judged["reasons"] = [(why,) if one else given for one, given in zip(small, judged["reasons"], strict=True)]
+    judged["reasons"] = [(disclosure.WHY,) if one else given for one, given in zip(few, judged["reasons"], strict=True)]
     kept["verdicts"] = judged
-    told = {kpi for kpi, period in hidden if period in (now, before)}
-    for name, without in (("findings", {kpi for kpi, period in hidden if period == now}), ("changes", told)):
+    for name, without in (("findings", of_now), ("changes", of_now | of_before)):
         if len(kept[name]):
-            kept[name] = kept[name][~_of(kept[name], without)]
+            kept[name] = kept[name][~_among(kept[name], without)]
     found = kept["findings"]
     if len(found):  # how long a miss has lasted is told by hidden periods too
-        kept["findings"] = found[~(_of(found, kpis) & (found["kind"] == "not_acted_on"))]
+        kept["findings"] = found[~(_among(found, owners) & (found["kind"] == "not_acted_on"))]
+    ratings = kept["ratings"]
+    if "reasons" in ratings:  # which name how many rows failed
+        told = _among(ratings, unseen.cells, disclosure.KEYS)
+        kept["ratings"] = ratings.assign(
+            reasons=[() if one else given for one, given in zip(told, ratings["reasons"], strict=True)]
+        )
 
 
-def _untold(actions: pd.DataFrame, kpis: set[str]) -> pd.DataFrame:
+def _untold(actions: pd.DataFrame, owners: set[tuple[str, str, str]]) -> pd.DataFrame:
     """Say nothing of what became of an action where it rests on a period that is hidden."""
     if actions.empty or "outcome" not in actions:
         return actions
-    touched = _of(actions, kpis)
-    why = f"Not shown: it rests on figures of fewer than {SMALLEST_SHOWN} cases."
+    touched = _among(actions, owners)
+    why = "Not shown: it rests on figures that are hidden, so that nobody can be worked out."
     actions = _blank(actions, touched, _MEASURED)
     return actions.assign(
         outcome=actions["outcome"].mask(touched, "not_judged"), sentence=actions["sentence"].mask(touched, why)
     )
 
 
-def _of(frame: pd.DataFrame, kpis: set[str]) -> pd.Series:
-    return (frame["level"] == "team") & frame["kpi"].isin(kpis)
+def _among(
+    frame: pd.DataFrame, keys: Collection[tuple[str, ...]], names: Sequence[str] = ("kpi", "level", "unit")
+) -> pd.Series:
+    """Mark the rows whose key is among some."""
+    if not keys or frame.empty:
+        return pd.Series(data=False, index=frame.index)
+    found = [key in keys for key in zip(*(frame[name] for name in names), strict=True)]
+    return pd.Series(found, index=frame.index, dtype=bool)
 
 
 def _blank(frame: pd.DataFrame, rows: pd.Series, columns: Sequence[str]) -> pd.DataFrame:

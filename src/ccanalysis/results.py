@@ -68,11 +68,13 @@ class Results:
         folder: Where the frames lie.
         facts: Name, period, frequency, unit names, zone, fingerprint, stages' seconds, notes.
         slice_of: Whom the frames were cut for: `audience` and `unit`; empty for everything.
+        memo: What others have worked out from the frames, kept as long as they are.
     """
 
     folder: Path
     facts: dict[str, Any]
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, folder: Path) -> Results:

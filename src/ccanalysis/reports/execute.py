@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from typing import Any, Literal
 
 from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, ExitCode, ParameterError
 from ccanalysis.reports.parameters import Scalar, check_parameters
+from ccanalysis.reports.scratch import new_folder
 from ccanalysis.reports.worker import ENVIRONMENT, KERNEL_PID, PAGE
 
 Engine = Literal["auto", "inprocess", "kernel"]
@@ -107,7 +107,8 @@ def execute(
         engine: `inprocess` (Linux), `kernel`, or the first of them that works here.
         deadline_s: After so many seconds a report is stopped, with all its processes.
         progress: Called with each outcome as it comes.
-        executor: Runs the reports elsewhere, such as on a cluster; the notebooks and their data must be there too.
+        executor: Runs the reports elsewhere, such as on a cluster; the notebooks and their data must be seen there
+            under the same paths. It is not shut down. Its workers start a warm process each where they can.
         memory_bytes: How much memory a forked report may take beyond what it starts with.
         preload: Modules that the warm process imports beforehand.
 
@@ -125,18 +126,19 @@ def execute(
     own = executor is None
     if own and engine != "kernel":
         engine = _warm(engine, preload)
-    requests = [_request(job, engine, deadline_s, memory_bytes) for job in jobs]
+    requests = [_request(job, engine, deadline_s, memory_bytes, preload) for job in jobs]
     pool = executor or ThreadPoolExecutor(max(1, jobs_at_once), thread_name_prefix="report")
     outcomes: dict[int, Outcome] = {}
     futures: dict[Future[dict[str, Any]], int] = {}
     try:
         for number, request in enumerate(requests):
             futures[pool.submit(make, request)] = number
-        for future in as_completed(futures):
-            outcome = _outcome(jobs[futures[future]], future)
-            outcomes[futures[future]] = outcome
+        for future in as_completed(list(futures)):
+            number = futures.pop(future)
+            outcomes[number] = _outcome(jobs[number], future)
+            del future  # it holds the page, and with hundreds of pages of 2 MB that tells
             if progress:
-                progress(outcome)
+                progress(outcomes[number])
     finally:
         for future in futures:
             future.cancel()
@@ -146,13 +148,16 @@ def execute(
     return [outcomes[number] for number in range(len(jobs))]
 
 
-def _request(job: Job, engine: Engine, deadline_s: float, memory_bytes: int | None) -> dict[str, Any]:
+def _request(
+    job: Job, engine: Engine, deadline_s: float, memory_bytes: int | None, preload: Sequence[str] = ()
+) -> dict[str, Any]:
     return {
         "notebook": str(job.notebook.resolve()),
         "parameters": dict(job.parameters),
         "engine": engine,
         "deadline_s": deadline_s,
         "memory_bytes": memory_bytes,
+        "preload": list(preload),
         "cwd": str(Path.cwd()),
         "page": {
             "title": job.title,
@@ -209,9 +214,9 @@ def make(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     engine = request["engine"]
     if engine == "auto":
-        engine = _warm("auto", ())
+        engine = _warm("auto", request["preload"])
     began = time.monotonic()
-    scratch = Path(tempfile.mkdtemp(prefix="ccanalysis-"))  # readable by nobody else
+    scratch = new_folder()
     try:
         sent = {**request, "engine": engine, "scratch": str(scratch)}
         runner = _by_fork if engine == "inprocess" else _by_kernel
@@ -287,7 +292,7 @@ class WarmProcess:
     """The parent's end of `ccanalysis.reports.zygote`."""
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ccanalysis-"))
+        self.folder = new_folder()
         self.socket = str(self.folder / "s")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ccanalysis.reports.zygote", self.socket, *preload],
@@ -394,7 +399,7 @@ def _warm_process(preload: Sequence[str] = ()) -> WarmProcess:
 
 
 def _by_fork(request: dict[str, Any], deadline_s: float) -> dict[str, Any]:
-    return _warm_process().run(request, deadline_s)
+    return _warm_process(request["preload"]).run(request, deadline_s)
 
 
 @atexit.register

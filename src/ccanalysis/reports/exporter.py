@@ -11,9 +11,11 @@ import functools
 import gzip
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 import jinja2
@@ -25,7 +27,7 @@ from traitlets import Bool, Enum, List, Unicode, default
 
 from ccanalysis import display
 from ccanalysis.display import PLOTLY, TABLE, TEXT, Note, Table
-from ccanalysis.errors import ReportError
+from ccanalysis.errors import EnvironmentFaultError, ReportError
 from ccanalysis.reports import figures, picture
 
 END_TAG = "ccanalysis-end"
@@ -33,6 +35,9 @@ END_SOURCE = "'end of report'"
 MADE_TAGS = {"injected-parameters", "papermill-error-cell-tag", END_TAG}
 SKIPPED_TAGS = {"parameters", *MADE_TAGS}
 MAX_PRINTED = 20_000
+BUNDLE = "CCANALYSIS_PLOTLY_JS"
+# Kinds of trace that plotly's bundle of charts with axes draws.
+WITH_AXES = frozenset(("scatter", "bar", "box", "violin", "histogram", "heatmap", "contour", "pie"))
 LINK = re.compile(r"https?://[^\s\"'<>]+|mailto:[\w.@+-]+|(?:[\w./-]+\.html)?(?:#[\w-]+)?", re.ASCII)
 
 
@@ -81,17 +86,45 @@ def script() -> str:
 
 
 @functools.cache
-def plotly_source() -> str:
-    """Return the plotly.js that the plotly wheel itself ships."""
+def plotly_source(*, small: bool = False) -> str:
+    """Return the plotly.js that the plotly wheel itself ships, or the smaller one of `small_bundle`."""
     from plotly.offline import get_plotlyjs  # noqa: PLC0415
 
-    return get_plotlyjs()
+    path = small_bundle()
+    return path.read_text(encoding="utf-8") if small and path else get_plotlyjs()
+
+
+def small_bundle() -> Path | None:
+    """Return plotly's bundle of charts with axes, where the environment variable CCANALYSIS_PLOTLY_JS names it.
+
+    Raises:
+        EnvironmentFaultError: The file is not that bundle, or of another version than the plotly that makes the charts.
+    """
+    from plotly.offline import get_plotlyjs_version  # noqa: PLC0415
+
+    name = os.environ.get(BUNDLE)
+    if not name:
+        return None
+    wanted = get_plotlyjs_version()
+    try:
+        with Path(name).open(encoding="utf-8") as file:
+            begins = file.read(300)
+    except (OSError, UnicodeDecodeError):
+        begins = ""
+    known = re.search(r"plotly\.js \(cartesian - minified\) v([\w.-]+)", begins)
+    if not known or known[1] != wanted:
+        raise EnvironmentFaultError(
+            f"is not plotly's cartesian bundle, version {wanted}" + (f", but {known[1]}" if known else ""),
+            place=BUNDLE,
+            remedy=f"Get it with `npm pack plotly.js-cartesian-dist-min@{wanted}`, or unset the variable",
+        )
+    return Path(name)
 
 
 @functools.cache
-def plotly_packed() -> str:
+def plotly_packed(*, small: bool = False) -> str:
     """Return that script, gzipped and in base64; equal bytes at every call."""
-    return base64.b64encode(gzip.compress(plotly_source().encode(), 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(plotly_source(small=small).encode(), 9, mtime=0)).decode()
 
 
 @functools.cache
@@ -152,6 +185,7 @@ class _Page:
         self.signs: list[str] = []
         self.statuses: Counter[str] = Counter()
         self.charts = 0
+        self.kinds: set[str] = set()
         self.tables = 0
         self._anchors: set[str] = {"main", "contents", "summary"}
         self._names: Counter[str] = Counter()
@@ -221,6 +255,7 @@ class _Page:
         self.charts += 1
         about = about if isinstance(about, dict) else {}
         shown = figures.checked(figure, place)
+        self.kinds |= {trace.get("type", "scatter") for trace in shown["data"]}
         title = display.clean(about.get("title") or figures.title_of(figure)) or f"Chart {self.charts}"
         alt = display.clean(about.get("alt") or f"Chart: {title}")
         given = about.get("data")
@@ -405,8 +440,9 @@ class ReportExporter(Exporter):
         own = script()
         packed, source, scripts = "", "", [script_hash(own)]
         if page.charts and self.plotly == "inline":
-            packed = plotly_packed()
-            scripts.append(script_hash(plotly_source()))
+            small = page.kinds <= WITH_AXES and small_bundle() is not None
+            packed = plotly_packed(small=small)
+            scripts.append(script_hash(plotly_source(small=small)))
         elif page.charts:
             if not re.fullmatch(r"(?:\.\./)*(?:[\w.-]+/)*[\w.-]+\.js", self.linked_path, re.ASCII):
                 raise ReportError("linked mode needs the relative path of plotly.js", remedy="Give linked_path=")

@@ -260,9 +260,10 @@ class Lock:
             raise LockedError(
                 f"another run{holder} is at work in this workspace", remedy="Wait until it has ended"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0) if hasattr(os, "pwrite") else None
         self._descriptor = descriptor
+        with contextlib.suppress(OSError):  # the lock holds, also where the disk is too full to say whose it is
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0) if hasattr(os, "pwrite") else None
         return self
 
     @staticmethod
@@ -277,7 +278,8 @@ class Lock:
     ) -> None:
         """Give the lock back."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            with contextlib.suppress(OSError):  # the system takes it back all the same
+                os.close(self._descriptor)
             self._descriptor = None
 
 

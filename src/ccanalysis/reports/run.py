@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Container, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from ccanalysis import __version__, editions, results, text, views
 from ccanalysis.display import Item, Note
 from ccanalysis.editions import Reader
-from ccanalysis.errors import ParameterError, SettingsError, nearest
+from ccanalysis.errors import EnvironmentFaultError, ParameterError, SettingsError, nearest
 from ccanalysis.periods import Period
 from ccanalysis.reports import retrying, summary, tables
 from ccanalysis.reports.execute import Job, Outcome, execute
@@ -26,6 +26,7 @@ from ccanalysis.reports.index import Entry, render_index
 from ccanalysis.reports.parameters import check_parameters, declared
 from ccanalysis.reports.publish import Lock, check_target, publish, recover, slug, verify
 from ccanalysis.reports.revisions import Revision, earlier, keep, revise, write_issue
+from ccanalysis.reports.scratch import clear_stale, new_folder
 from ccanalysis.results import Results
 from ccanalysis.workspace import ReportPlan, Workspace
 
@@ -99,6 +100,7 @@ def run(
     detail: Say | None = None,
     bar: bool = False,
     retry: bool = False,
+    executor: Executor | None = None,
 ) -> Run:
     """Make and publish all reports of a period.
 
@@ -112,6 +114,8 @@ def run(
         detail: Told of each file that is read.
         bar: Whether a progress bar is drawn on stderr.
         retry: Whether reports of an earlier run that are sound are kept, so that only what is missing is made.
+        executor: Makes the reports instead of `jobs` threads here: a pool of processes, or a cluster's executor. Its
+            workers must see the workspace under the same path; what reports are made from is put into its cache then.
 
     Returns:
         What was made. Reports that failed are in it; they do not raise.
@@ -132,11 +136,16 @@ def run(
         begin = time.perf_counter()
         target = workspace.reports_path / computed.period.label
         check_target(target)
-        recover(target)
-        revision = revise(workspace, computed, target)
-        with tempfile.TemporaryDirectory(prefix="ccanalysis-run-") as scratch:
-            built = Path(scratch) / "built"
-            planned = _plan(workspace, computed, Path(scratch))
+        elsewhere = workspace.cache_path if executor else None
+        for where in {elsewhere, None}:
+            clear_stale(where)  # of a run that was killed
+        scratch: Path | None = None
+        try:
+            recover(target)
+            revision = revise(workspace, computed, target)
+            scratch = new_folder(elsewhere)
+            built = scratch / "built"
+            planned = _plan(workspace, computed, scratch)
             for job, _ in planned:
                 job.output.parent.mkdir(parents=True, exist_ok=True)
             kept = retrying.keep(target, built, [job for job, _ in planned]) if retry else {}
@@ -144,11 +153,20 @@ def run(
                 if job.key not in kept:
                     editions.write(computed, reader, Path(str(job.parameters["slice_path"])))
             missing = [job for job, _ in planned if job.key not in kept]
-            done = _execute(missing, jobs, engine, deadline_s, say, bar=bar) if missing else []
+            done = _execute(missing, jobs, engine, deadline_s, say, bar=bar, executor=executor) if missing else []
             made = {outcome.job.key: outcome for outcome in done} | kept
             outcomes = [made[job.key] for job, _ in planned]
             if any(outcome.ok for outcome in outcomes) and not (retry and not missing and not verify(target)):
                 _finish(workspace, computed, built, target, planned, outcomes, kept, revision)
+        except OSError as error:
+            raise EnvironmentFaultError(
+                f"the reports cannot be made ({error.strerror}); the last good ones are untouched",
+                place=target.name,
+                remedy="Make room on the disk or correct the permissions, and run again",
+            ) from error
+        finally:
+            if scratch:
+                shutil.rmtree(scratch, ignore_errors=True)
     stages = computed.facts["seconds"]
     seconds = {name: stages[name] for name in results.STAGES if name in stages}
     seconds["reports"] = time.perf_counter() - begin
@@ -213,7 +231,16 @@ def _period(computed: Results) -> str:
     return computed.period.text + (f", revision {about['number']}" if about else "")
 
 
-def _execute(jobs: list[Job], at_once: int, engine: Any, deadline_s: float, say: Say, *, bar: bool) -> list[Outcome]:
+def _execute(
+    jobs: list[Job],
+    at_once: int,
+    engine: Any,
+    deadline_s: float,
+    say: Say,
+    *,
+    bar: bool,
+    executor: Executor | None,
+) -> list[Outcome]:
     from tqdm import tqdm  # noqa: PLC0415
 
     say(f"Writing {text.count(len(jobs), 'report')}")
@@ -225,6 +252,7 @@ def _execute(jobs: list[Job], at_once: int, engine: Any, deadline_s: float, say:
             deadline_s=deadline_s,
             progress=lambda outcome: progress.update(),
             preload=_PRELOAD,
+            executor=executor,
         )
 
 
@@ -319,7 +347,7 @@ def _headline(computed: Results, reader: Reader) -> str:
     if reader.audience == "line_manager":
         n = int((computed.people["line_manager"] == reader.unit).sum())
         return f"{text.count(n, 'person', 'people').capitalize()}."
-    judged = computed.verdicts
+    judged = editions.cut(computed, reader)["verdicts"]  # what the reader is not shown is not counted either
     level = "team" if reader.audience == "team" else "centre"
     unit = reader.unit if reader.audience == "team" else "centre"
     own = judged[(judged["level"] == level) & (judged["unit"] == unit)]

@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ccanalysis.errors import EnvironmentFaultError
 from ccanalysis.imports import skip_slow_import
 from ccanalysis.reports.worker import run
 
@@ -77,8 +78,10 @@ def preload(modules: list[str]) -> None:
     figure.add_hline(1, line=line).to_json()
     inprocess.prepare()
     page.render(new_notebook(cells=[new_markdown_cell("## A\n\n|a|\n|-|\n|b|")]), title="A", complete=False)
-    exporter.plotly_packed()
-    exporter.script_hash(exporter.plotly_source())
+    with contextlib.suppress(EnvironmentFaultError):  # which the run has said already
+        for small in {False, exporter.small_bundle() is not None}:
+            exporter.plotly_packed(small=small)
+            exporter.script_hash(exporter.plotly_source(small=small))
     gc.collect()
     gc.freeze()  # shared pages stay shared
 

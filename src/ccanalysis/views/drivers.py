@@ -77,7 +77,7 @@ def driver_table(results: Results, kpi: str = "", dimension: str = "") -> Table 
         shown.append(
             [
                 drivers.part_name(str(row["part"]), name),
-                Cell(text=text.value(row["value"], unit), note=f"before: {text.value(row['value_before'], unit)}"),
+                Cell(text=text.value(row["value"], unit), note=_before(row["value_before"], unit)),
                 int(row["n"]),
                 Cell(
                     text=_amount(printed["gap"][number], unit),
@@ -278,6 +278,10 @@ def _adverse(verdict: Mapping[str, Any], rows: pd.DataFrame) -> float:
 
 def _amount(amount: float, unit: str) -> str:
     return text.NO_VALUE if np.isnan(amount) else f"{amount:+z,.{drivers.DIGITS.get(unit, 1)}f}"
+
+
+def _before(value: float, unit: str) -> str:
+    return "" if np.isnan(value) else f"before: {text.value(value, unit)}"
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from functools import partialmethod
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccanalysis.editions import SMALLEST_SHOWN, Reader, cut, readers, write
+from ccanalysis.disclosure import SMALLEST_SHOWN, WHY
+from ccanalysis.editions import Reader, cut, readers, write
 from ccanalysis.errors import SettingsError
 from ccanalysis.results import FRAMES, Results
 from ccanalysis.verdicts import SERIES_COLUMNS, VERDICT_COLUMNS
@@ -144,7 +146,7 @@ def every(results):
     )  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=1000 if "CCANALYSIS_ENDURANCE" in os.environ else 200)
 @given(st.integers(0, 10**9))
 def test_no_name_of_anybody_else_is_in_any_byte_of_a_slice(seed):
     """Random centres, movers, actions and activities that name people, and one reader of each drawn."""
@@ -336,6 +338,8 @@ def test_who_does_an_action_is_said_by_role(owner, reader, who):
 def test_a_team_sees_what_a_revision_changed_only_where_both_figures_rest_on_enough_cases(before, now, kept):
     """The old figure is a figure like any other; a line manager sees their own people's all the same."""
     results = centre_of(3)
+    results._frames["people"] = pd.concat([results.people, staffed(3)], ignore_index=True)
+    results._frames["series"] = results.series.assign(n=200.0)
     results._frames["revised"] = results.revised.assign(n_before=before, n=now)
     own = cut(results, Reader("team", "team-00-end"))["revised"]
     assert ("team" in set(own["level"])) == kept
@@ -359,9 +363,20 @@ def test_the_names_of_files_that_a_revision_came_from_stay_with_who_keeps_the_da
 # Few cases.
 
 
+def staffed(n, manager="boss-00-end"):
+    """Give each team so many people."""
+    return pd.DataFrame(
+        {"agent_id": f"agent-{team}{k}-end", "agent_name": f"name-{team}{k}-end", "line_manager": manager}
+        | {"team": f"team-0{team}-end", "role": "agent"}
+        for team in range(4)
+        for k in range(n)
+    )
+
+
 def small(n_by_week, kpi="waits", team="team-00-end"):
     """Return a centre whose team has so many cases week by week."""
     results = centre_of(4, agents=2, managers=1)
+    results._frames["people"] = staffed(3)
     series = results.series.copy()
     series["n"] = 200.0
     own = (series["kpi"] == kpi) & (series["level"] == "team") & (series["unit"] == team)
@@ -397,7 +412,7 @@ def test_what_became_of_an_action_is_not_told_by_hidden_weeks():
     assert hidden[list(figures)].isna().all()
     assert (hidden["outcome"], hidden["sentence"]) == (
         "not_judged",
-        "Not shown: it rests on figures of fewer than 8 cases.",
+        "Not shown: it rests on figures that are hidden, so that nobody can be worked out.",
     )
     assert (shown["outcome"], shown["sentence"], shown["beyond"]) == ("worked", "Up by 5.", 0.05)
     assert own_of(frames, "findings").empty
@@ -420,7 +435,7 @@ def test_a_figure_of_few_cases_is_hidden_from_the_team():
         "not_enough_data",
         "none",
     )
-    assert row["reasons"] == ("fewer than 8 cases, so the figure is not shown",)
+    assert row["reasons"] == (WHY,)
     assert row["previous"] == 0.4
     assert own_of(frames, "findings").empty
     assert own_of(frames, "changes").empty
@@ -457,15 +472,36 @@ def test_as_many_as_the_smallest_are_shown_and_a_gap_is_no_secret():
         assert own_of(frames, "series")[LINES].notna().all().all()
 
 
-def test_few_cases_are_shown_to_the_line_manager_and_the_centre():
-    """Who answers for the team sees its figures."""
+def test_few_cases_are_shown_to_the_line_manager_alone():
+    """Who answers for the team sees its figures; the centre's edition would tell the teams."""
     results = small([3, 3, 3])
     manager = results.people.assign(team="team-00-end", line_manager="boss-00-end")
     results._frames["people"] = manager
-    for reader in (Reader("line_manager", "boss-00-end"), Reader("centre")):
+    for reader, n in ((Reader("line_manager", "boss-00-end"), 3.0), (Reader("centre"), NAN)):
         frame = cut(results, reader)["verdicts"]
         row = frame[(frame["level"] == "team") & (frame["unit"] == "team-00-end") & (frame["kpi"] == "waits")].iloc[0]
-        assert row["n"] == 3.0
+        assert row["n"] == n or (pd.isna(row["n"]) and pd.isna(n))
+
+
+def test_the_next_smallest_team_is_hidden_with_the_small_one():
+    """Its n is what the centre's n would otherwise be short of; the reason is the same, so that none is told apart."""
+    results = small([200, 200, 3])
+    seen = cut(results, Reader("centre"))["verdicts"]
+    gone = seen[(seen["level"] == "team") & (seen["kpi"] == "waits") & seen["n"].isna()]
+    assert len(gone) == 2
+    assert set(gone["reasons"]) == {(WHY,)}
+
+
+def test_figures_of_a_team_of_two_people_are_hidden_however_many_cases_they_have():
+    """And of the next smallest team; with three people they are shown."""
+    for n, shown in ((2, False), (3, True)):
+        results = centre_of(6, agents=2, managers=1)
+        results._frames["series"] = results.series.assign(n=200.0)
+        results._frames["verdicts"] = results.verdicts.assign(n=200.0)
+        people = staffed(5)
+        results._frames["people"] = people[(people["team"] != "team-00-end") | (people.index < n)]
+        frames = cut(results, Reader("team", "team-00-end"))
+        assert own_of(frames, "verdicts")["n"].notna().all() == shown
 
 
 # Readers.
@@ -528,7 +564,7 @@ def test_a_slice_is_written_the_same_every_time(tmp_path):
 
 def test_lists_come_back_from_a_slice_as_lists(tmp_path):
     """Reasons and rules are tuples before and after."""
-    sliced = write(centre_of(3), Reader("centre"), tmp_path)
+    sliced = write(centre_of(3), Reader("analyst"), tmp_path)
     assert set(sliced.verdicts["reasons"]) == {("a reason",)}
     assert set(sliced.ratings["rules"]) == {()}
     assert sliced.verdicts["rules"].iloc[0] == "shift"
