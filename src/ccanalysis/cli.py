@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ccanalysis import __version__
-from ccanalysis.errors import CcanalysisError, EnvironmentFaultError, ExitCode, LockedError, SettingsError, place
+from ccanalysis.errors import (
+    CcanalysisError,
+    EnvironmentFaultError,
+    ExitCode,
+    LockedError,
+    SettingsError,
+    nearest,
+    place,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,6 +230,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     period(check)
     check.add_argument("--format", choices=("text", "csv", "json"), default="text", help="how rows are written")
+
+    proposed = command(
+        "suggest",
+        "propose rules for a table from its history, for review; writes nothing unless told to",
+        "  ccanalysis suggest contacts\n  ccanalysis suggest contacts --period 2026-W46 --format json\n"
+        "  ccanalysis suggest surveys --write surveys-proposed.json",
+    )
+    proposed.add_argument("table", metavar="TABLE", help="a contract table, such as contacts")
+    period(proposed)
+    proposed.add_argument("--format", choices=("text", "json"), default="text", help="a list to read, or a suite")
+    proposed.add_argument("--write", type=Path, metavar="FILE", help="write the suite to a new file")
 
     kpis = command(
         "kpis",
@@ -479,6 +498,42 @@ def _check(options: argparse.Namespace) -> ExitCode:
     return ExitCode.SOME_FAILED if len(computed.refused) else ExitCode.ALL_MADE
 
 
+def _suggest(options: argparse.Namespace) -> ExitCode:
+    import json
+
+    from ccanalysis import results, sources
+    from ccanalysis.checks import suggest, suites
+    from ccanalysis.periods import Period
+
+    workspace = _open(options)
+    if options.table not in workspace.tables:
+        raise SettingsError(
+            f"there is no contract table {options.table!r}", remedy=nearest(options.table, list(workspace.tables))
+        )
+    if options.write and options.write.exists():
+        raise SettingsError(
+            f"{options.write.name} is there already, and proposals never take the place of a file",
+            remedy="Name a new file, and move what you accept into the suite by hand",
+        )
+    rules, _ = suites.load(workspace.suites_path, workspace.tables)
+    staged = sources.stage(workspace, progress=_passing)
+    proposals = suggest.suggest(
+        staged.tables,
+        workspace.tables[options.table],
+        rules.get(options.table, ()),
+        period=Period.parse(options.period) if options.period else results.last_complete(workspace, staged),
+        contract=workspace.tables,
+    )
+    suite = json.dumps(suggest.as_suite(options.table, proposals), indent=2, ensure_ascii=False) + "\n"
+    if options.write:
+        with options.write.open("x", encoding="utf-8") as file:
+            file.write(suite)
+    print(suite if options.format == "json" else "\n".join(suggest.lines(proposals)), end="")
+    if options.write:
+        _say(f"{len(proposals)} proposals are in {options.write.name}; nothing is in force until a suite has them")
+    return ExitCode.ALL_MADE
+
+
 def _kpis(options: argparse.Namespace) -> ExitCode:
     from ccanalysis import export
 
@@ -734,6 +789,7 @@ _COMMANDS = {
     "purge": _purge,
     "subject": _subject,
     "check": _check,
+    "suggest": _suggest,
     "kpis": _kpis,
     "findings": _findings,
     "register": _register,

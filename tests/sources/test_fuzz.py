@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
+import zipfile
 
 import pandas as pd
 import pyarrow as pa
@@ -126,17 +128,37 @@ def test_mutated_parquet_files_are_read_or_refused(desk):
         outcome(desk)
 
 
-def test_mutated_workbooks_are_read_or_refused(desk):
-    """Twenty-five of them."""
-    chance = random.Random(1)
+def workbook():
+    """Return the bytes of a workbook with fifty rows."""
     book = Workbook()
     book.active.append(CALLS_HEADER.split(","))
     for n in range(50):
         book.active.append(line(n).replace('"', "").replace(", ", " ").split(","))
-    path = desk.root / "data" / "calls.xlsx"
-    book.save(path)
-    content = path.read_bytes()
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def mutated_sheet(content, chance):
+    """Change the text of the sheet or of its shared strings inside a workbook, whose archive stays whole."""
+    parts = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        parts = {name: packed.read(name) for name in packed.namelist()}
+    name = chance.choice([one for one in parts if "sheet1.xml" in one or "sharedStrings" in one])
+    parts[name] = mutated(parts[name], chance)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as packed:
+        for one, text in parts.items():
+            packed.writestr(one, text)
+    return changed.getvalue()
+
+
+@pytest.mark.parametrize("change", [mutated, mutated_sheet], ids=["bytes", "sheet"])
+def test_mutated_workbooks_are_read_or_refused(desk, change):
+    """Twenty of each kind."""
+    chance = random.Random(1)
+    content = workbook()
     desk.source("data/calls.xlsx", CALLS_COLUMNS, more='format = "excel"')
-    for _ in range(25):
-        path.write_bytes(mutated(content, chance))
+    for _ in range(20):
+        desk.write("calls.xlsx", change(content, chance))
         outcome(desk)
