@@ -64,17 +64,21 @@ def main() -> int:
     """Try every file; end with 1 where one went wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     begin = time.perf_counter()
     seen: collections.Counter[str] = collections.Counter()
     wrong: list[str] = []
-    firsts = range(0, asked.n, PER_TASK)
+    end = asked.first + asked.n
+    firsts = range(asked.first, end, PER_TASK)
     with ProcessPoolExecutor(asked.jobs) as pool:
-        tasks = pool.map(tried, firsts, [min(PER_TASK, asked.n - first) for first in firsts])
+        tasks = pool.map(tried, firsts, [min(PER_TASK, end - first) for first in firsts])
         for number, (counts, found) in enumerate(tasks, start=1):
             seen += counts
             wrong += found
+            for line in found:
+                print(line, file=sys.stderr, flush=True)
             if number % 10 == 0:
                 print(f"{sum(seen.values()):,} files, {len(wrong)} wrong", file=sys.stderr, flush=True)
     print(f"{sum(seen.values()):,} mutated files in {time.perf_counter() - begin:.0f} s")

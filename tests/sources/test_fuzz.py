@@ -112,6 +112,20 @@ def test_mutated_csv_files_are_read_or_refused(desk, seed):
     assert {"read", "refused"} == set(seen)
 
 
+def test_a_header_that_was_run_together_with_a_row_shows_none_of_its_cells(desk):
+    """Found by seed 335 of `benchmarks/fuzz.py`: half of the names are there, and the others are somebody's data."""
+    desk.source("data/calls.csv", CALLS_COLUMNS)
+    desk.write(
+        "calls.csv", CSV.replace(b"Wait,Talk,Agent,Team", b'Wa2026 08:00:00,Phone,A,241,agent-1,"team-3, north"', 1)
+    )
+    with pytest.raises(CcanalysisError) as caught:
+        desk.stage()
+    assert str(caught.value) == (
+        "calls.csv, row 1: the header has no columns 'Wait', 'Talk', 'Agent', 'Team', which source 'source 1' maps. "
+        "Correct the mapping, or export the file again"
+    )
+
+
 def test_mutated_parquet_files_are_read_or_refused(desk):
     """Sixty of them."""
     chance = random.Random(1)

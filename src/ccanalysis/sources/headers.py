@@ -71,17 +71,18 @@ def _shown(name: str) -> str:
 def _missing(
     source: Source, header: Sequence[str], path: Path, row: int, missing: list[str], *, known: int
 ) -> ContractError:
-    """Say which columns are missing; names of the file are shown only where its first row surely is a header."""
+    """Say which columns are missing; of the file's own names only one that is nearly the missing one is shown.
+
+    The others are not listed: where a header and a row were run together, they are somebody's data.
+    """
     columns = ", ".join(repr(name) for name in missing)
     at = place(path, row=row)
     plural = "s" if len(missing) > 1 else ""
     if known:
-        surely = known >= len(missing)
+        offered = nearest(missing[0], [name for name in header if name]) if known >= len(missing) else ""
         return ContractError(
             f"the header has no column{plural} {columns}, which source {source.name!r} maps",
-            remedy=nearest(missing[0], [name for name in header if name])
-            if surely
-            else "Correct the mapping, or export the file again",
+            remedy=offered if offered.startswith("Did you mean") else "Correct the mapping, or export the file again",
             place=at,
         )
     if len(header) == 1 and source.format == "csv":
