@@ -160,6 +160,7 @@ COMPANIONS: dict[str, dict[str, str]] = {
     "an agent is of one team and site": {"evaluations.sample_agent": "sample_team sample_site"},
     "what is told twice lies over itself": {"agents.key_unique": "no_overlap"},
     "what ends, or takes effect, before 1970 does so before it began": {
+        "agents.valid_from_range": "order_employed",
         "agents.valid_to_range": "order_valid",
         "delegations.valid_to_range": "order_valid",
         "requirements.valid_to_range": "order_valid",
