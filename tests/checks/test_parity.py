@@ -192,7 +192,7 @@ def test_postgresql_says_the_same(context, fused):
     import sqlalchemy as sa
     from psycopg.conninfo import conninfo_to_dict
 
-    from ..servers import postgres_server
+    from tests.servers import postgres_server
 
     with tempfile.TemporaryDirectory() as scratch:  # short, for the path of its socket
         Path(scratch).chmod(0o755)
