@@ -49,7 +49,8 @@ class Alone:
             self.clean = self._check(self.paths, SUITES, last=self.issued())
 
     def _remember(self, connection, batches, parameters):
-        known = {rule.id for pairs in batches.values() for _, rules in pairs for rule in rules} & set(self.decisions)
+        asked = {rule.id for pairs in batches.values() for _, rules in pairs for rule in rules}
+        known = asked & set(self.decisions)
         left = {
             table: [(batch, [rule for rule in rules if rule.id not in known]) for batch, rules in pairs]
             for table, pairs in batches.items()
@@ -58,7 +59,7 @@ class Alone:
         left = {table: pairs for table, pairs in left.items() if pairs}
         if left:
             self.decisions |= self.asked(connection, left, parameters)
-        return dict(self.decisions)
+        return {rule: decision for rule, decision in self.decisions.items() if rule in asked}
 
     def _check(self, paths, suites: Path, **more) -> Checked:
         return checks.check(paths, suites, **(FIXED | {"figures": figures()} | more))

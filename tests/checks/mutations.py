@@ -116,7 +116,7 @@ def moved(week):
 def at_night(week):
     """Let the counts of some hours come at night."""
     week = week.copy()
-    rows = week.index[on_day(2, "starts_on")(week)][::5]
+    rows = week.index[on_day(2, "starts_on")(week) & (week["starts_hour"] < 16)][::5]  # 16 less 8 is counted already
     week.loc[rows, "starts_hour"] = week.loc[rows, "starts_hour"] - 8
     return week
 
@@ -178,7 +178,7 @@ SEGMENTS = {
     "fresh": until(2, "local_date"),
     "mix_site": put("site", "Leeds", ALL, other("Bath")),
     "mix_queue": put("queue", "billing", 80, lambda week: week["queue"] == "general"),
-    "talk_unit_constant": times("talk_s", 21, on_day(1)),
+    "talk_unit_constant": times("talk_s", 30, on_day(1)),
     "hold_unit_constant": times("hold_s", 100, on_day(1)),
     "acw_unit_constant": times("acw_s", 60, on_day(1)),
     "wait_unit_constant": times("wait_s", 500, on_day(1)),
@@ -216,7 +216,7 @@ EVALUATIONS = {
     "score_agrees": put("score_share", 0.5, 4),
     "no_withdrawn": put("withdrawn", True),
     "form_constant": put("form_version", "4", 60),
-    "volume_usual": lambda week: week.iloc[::2],
+    "volume_usual": lambda week: week[week["evaluation_id"].isin(sorted(set(week["evaluation_id"]))[::2])],
     "rows_enough": lambda week: week.iloc[::20],
     "fresh": until(2, "local_date"),
 }
@@ -334,7 +334,7 @@ COMPANIONS: dict[str, dict[str, str]] = {
         "volume_usual",
         "segments.rows_enough": "mix_queue volume_usual",
         "evaluations.rows_enough": "volume_usual weights_sum",
-        "surveys.rows_enough": "volume_usual",
+        "surveys.rows_enough": "mix_channel volume_usual",
         "agent_states.rows_enough": "mix_site volume_usual",
     },
     "a part that exceeds the whole adds up to more than the whole": {

@@ -151,6 +151,10 @@ COMPANIONS: dict[str, dict[str, str]] = {
         "intervals.starts_on_given": "control_totals_near control_totals_far",
         "intervals.starts_on_future": "control_totals_near control_totals_far",
     },
+    "where the others answer more seldom, fewer answer": {
+        "surveys.sample_channel": "response_usual",
+        "surveys.sample_queue": "response_usual",
+    },
     "a site is its team here": {
         "evaluations.sample_site": "sample_team",
         "evaluations.sample_team": "sample_site",
