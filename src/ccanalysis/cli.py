@@ -173,20 +173,6 @@ def _add_sources(command: Callable[..., argparse.ArgumentParser]) -> None:
     sources.add_argument("--channel", default="", metavar="CHANNEL", help="try: the medium, where FILE does not say it")
 
 
-def _add_suggest(command: Callable[..., argparse.ArgumentParser], period: Callable[..., None]) -> None:
-    """Add the command that proposes rules."""
-    proposed = command(
-        "suggest",
-        "propose rules for a table from its history, for review; writes nothing unless told to",
-        "  ccanalysis suggest contacts\n  ccanalysis suggest contacts --period 2026-W46 --format json\n"
-        "  ccanalysis suggest surveys --write surveys-proposed.json",
-    )
-    proposed.add_argument("table", metavar="TABLE", help="a contract table, such as contacts")
-    period(proposed)
-    proposed.add_argument("--format", choices=("text", "json"), default="text", help="a list to read, or a suite")
-    proposed.add_argument("--write", type=Path, metavar="FILE", help="write the suite to a new file")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ccanalysis",
