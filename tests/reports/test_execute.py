@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -277,7 +278,7 @@ def test_nothing_is_left_in_the_temporary_folder(job, tmp_path, monkeypatch, end
     monkeypatch.setattr(executing, "_close", end_warm_process)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
     (tmp_path / "t").mkdir()
-    monkeypatch.setattr(executing.tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "tempdir", None)
     run(job("import tempfile, os\nopen(tempfile.mkstemp()[1], 'w').write('a customer')"), job("1 / 0", name="b"))
     assert list((tmp_path / "t").iterdir()) == []
 
