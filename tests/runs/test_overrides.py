@@ -44,6 +44,9 @@ reason = "The days were closed"
 expires = "2026-11-30"
 """
 
+# What blocks the service level of a week told in milliseconds.
+BLOCKING = ("contacts.wait_unit", "contacts.wait_unit_constant")
+
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory, all_calls):
@@ -85,6 +88,7 @@ def test_an_override_lets_one_kpi_be_judged_with_caution_and_no_other(broken, ca
     listed = found.overrides
     assert listed[["state", "kpi", "level", "unit", "was"]].to_numpy().tolist() == [
         ["used", "service_level", "centre", "", "not fit"],
+        ["used", "service_level", "channel", "voice", "not fit"],
         ["used", "service_level", "team", "Aire", "not fit"],
         ["used", "service_level", "team", "Taff", "not fit"],
         ["expired", "abandon_rate", "centre", "", ""],
@@ -131,9 +135,10 @@ def test_an_override_of_one_team_is_not_told_to_another(broken):
 
 @pytest.mark.slow
 def test_an_override_of_a_rule_concerns_every_figure_that_it_alone_blocks(broken):
-    """The gate lets all of them through with caution, so the command ends well."""
-    rule = USED.replace('kpi = "service_level"', 'rule = "contacts.wait_unit"')
-    found = broken.compute(rule)
+    """Two rules tell of one fault here; only where both are overridden does the gate let the figures through."""
+    rules = [USED.replace('kpi = "service_level"', f'rule = "{name}"') for name in BLOCKING]
+    assert broken.compute(rules[0]).refused["kpi"].tolist() == ["service_level"]
+    found = broken.compute(*rules)
     assert found.refused.empty
     judged = found.verdicts
     assert set(judged.loc[judged["kpi"] == "service_level", "data"]) == {"caution"}
