@@ -32,6 +32,7 @@ ORDER = [
     "actions",
     "drivers",
     "results",
+    "questions",
     "display",
     "disclosure",
     "editions",

@@ -7,7 +7,7 @@ and of the centre, never differ in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ WHY = (
     f"hidden, so that nobody can be worked out: fewer than {SMALLEST_SHOWN} cases or {FEWEST_BEHIND} people, here or "
     "in a figure that this one would tell"
 )
-PERSONAL_LEVELS = ("agent", "line_manager")
+PERSONAL_LEVELS = ("agent", "line_manager", "evaluator")
 KEYS = ["kpi", "level", "unit", "period"]
 
 
@@ -101,6 +101,39 @@ def small(frame: pd.DataFrame) -> pd.Series:
     if "people" in frame:
         few |= (frame["people"] > 0) & (frame["people"] < FEWEST_BEHIND)
     return few & ~frame["level"].isin([CENTRE, *PERSONAL_LEVELS])
+
+
+def without_few(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Take the figures of few cases from rows of units, and of one more row where it alone would tell them.
+
+    Args:
+        frame: Rows of units: level, unit, n (cases), further columns.
+        keys: The columns that say what a row is about; every other column is a figure and is emptied.
+
+    Returns:
+        The frame with those figures empty. Rows of the centre and of persons stay: the former hide nobody, the latter
+        are shown to their own line manager alone.
+    """
+    if frame.empty or "n" not in frame:
+        return frame
+    told = frame["level"].isin([CENTRE, *PERSONAL_LEVELS])
+    few = ~told & (frame["n"].fillna(0) > 0) & (frame["n"] < SMALLEST_SHOWN)
+    if not few.any():
+        return frame
+    family = [key for key in keys if key != "unit"]
+    for _, rows in frame[~told].groupby(family, dropna=False, sort=False):
+        if few[rows.index].sum() == 1:
+            others = rows.loc[~few[rows.index] & (rows["n"].fillna(0) > 0), "n"]
+            if len(others):
+                few[others.idxmin()] = True
+    figures = [column for column in frame if column not in keys]
+    blank = frame.copy()
+    for column in figures:
+        if pd.api.types.is_numeric_dtype(blank[column]) and not pd.api.types.is_bool_dtype(blank[column]):
+            blank[column] = blank[column].astype(float).mask(few)
+        else:
+            blank[column] = blank[column].astype(object).mask(few, None)
+    return blank
 
 
 def hidden_cells(series: pd.DataFrame, sites: Mapping[str, str]) -> set[Key]:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
@@ -17,9 +16,9 @@ from ccanalysis import disclosure, drivers
 from ccanalysis.disclosure import FEWEST_BEHIND, PERSONAL_LEVELS, Hidden
 from ccanalysis.errors import SettingsError, nearest
 from ccanalysis.kpis.components import UNASSIGNED
+from ccanalysis.questions import Answer
 from ccanalysis.results import FRAMES, Results
-
-Audience = Literal["analyst", "centre", "team", "line_manager"]
+from ccanalysis.workspace import Audience
 
 _COACHED = ("agent_id", "given_by")
 _FIGURES = ("numerator", "denominator", "n", "squares", "value", "ci_low", "ci_high")
@@ -69,9 +68,9 @@ def readers(results: Results, each: str) -> list[str]:
 def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
     """Return the frames that a reader may see.
 
-    The analyst and the centre see units but no person's figures. A team sees itself and the centre, and no person.
-    Neither the centre nor a team is shown figures of few cases or people, or what they could be worked out from
-    (`ccanalysis.disclosure`). A line manager sees their own people, their team and the centre.
+    The analyst, the centre and the quality lead see units but no person's figures. A team sees itself and the centre,
+    and no person. Neither the centre nor a team is shown figures of few cases or people, or what they could be worked
+    out from (`ccanalysis.disclosure`). A line manager sees their own people, their team and the centre.
     Actions and activities that name somebody else in their words are left out.
 
     Raises:
@@ -89,7 +88,7 @@ def cut(results: Results, reader: Reader) -> dict[str, pd.DataFrame]:
 def _cut(results: Results, reader: Reader, frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     if reader.audience == "analyst":
         return _without_people(frames)
-    if reader.audience == "centre":
+    if reader.audience in ("centre", "quality_lead"):
         kept = _without_people(frames, drop=("quarantine", "failures"))
         unseen = hidden(results)
         _hide_small(kept, unseen)
@@ -349,18 +348,57 @@ def _line_manager(frames: dict[str, pd.DataFrame], manager: str) -> dict[str, pd
     return kept
 
 
-def write(results: Results, reader: Reader, folder: Path) -> Results:
-    """Write the slice of a reader into a folder and return it as results; what lay there of another slice goes."""
+def cut_answer(results: Results, answer: Answer, reader: Reader) -> dict[str, pd.DataFrame]:
+    """Return the frames of a question that a reader may see.
+
+    Rows without a level are of the whole centre and stand in every edition. The quality lead sees evaluators; nobody
+    but a line manager sees agents, and these only their own. From editions that colleagues see, figures of few cases
+    are taken, and one more of the same kind where it would tell them.
+    """
+    people = results.people
+    own = people[people["line_manager"] == reader.unit] if "line_manager" in people else people
+    teams = {reader.unit} if reader.audience == "team" else set(own["team"]) if len(own) else set()
+    agents = set(own["agent_id"]) if reader.audience == "line_manager" and len(own) else set()
+    kept = {}
+    for name, frame in answer.frames.items():
+        if "level" not in frame:
+            kept[name] = frame
+            continue
+        level, unit = frame["level"], frame["unit"]
+        if reader.audience in ("analyst", "centre", "quality_lead"):
+            barred = set(PERSONAL_LEVELS) - ({"evaluator"} if reader.audience == "quality_lead" else set())
+            seen = ~level.isin(barred)
+        else:
+            seen = ~level.isin([*PERSONAL_LEVELS, "team"]) | ((level == "team") & unit.isin(teams))
+            seen |= (level == "agent") & unit.isin(agents)
+        part = frame[seen].reset_index(drop=True)
+        kept[name] = part if reader.audience == "analyst" else disclosure.without_few(part, answer.keys[name])
+    return kept
+
+
+def write(results: Results, reader: Reader, folder: Path, answer: Answer | None = None) -> Results:
+    """Write the slice of a reader into a folder and return it as results; what lay there of another slice goes.
+
+    Args:
+        results: The uncut results.
+        reader: Whom the slice is for.
+        folder: Where it is written.
+        answer: The uncut answer of a question, where the report is on one.
+    """
     for stale in folder.glob("*.parquet"):
         stale.unlink()
     facts = {
         key: value
         for key, value in results.facts.items()
-        if reader.audience in ("analyst", "centre") or key not in ("notes",)
+        if reader.audience in ("analyst", "centre", "quality_lead") or key not in ("notes",)
     }
     facts |= {"audience": reader.audience, "unit": reader.unit}
-    if reader.audience not in ("analyst", "centre") and "revision" in facts:
+    if reader.audience in ("team", "line_manager") and "revision" in facts:
         facts["revision"] = {key: value for key, value in facts["revision"].items() if key != "files"}
+    frames = cut(results, reader)
+    if answer is not None:
+        facts["question"] = answer.facts
+        frames |= {f"answer_{name}": frame for name, frame in cut_answer(results, answer, reader).items()}
     sliced = Results(folder, facts)
-    sliced.write(folder, cut(results, reader))
+    sliced.write(folder, frames)
     return Results.read(folder)

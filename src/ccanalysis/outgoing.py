@@ -14,7 +14,7 @@ from ccanalysis.errors import SettingsError, nearest
 Security = Literal["starttls", "tls", "none"]
 SECURITIES = ("starttls", "tls", "none")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-READERS = ("analyst", "centre", "team", "line_manager")
+READERS = ("analyst", "centre", "quality_lead", "team", "line_manager")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?|::1")
@@ -47,12 +47,14 @@ class Rule:
     """Which report a recipient is sent.
 
     Attributes:
-        audience: Which edition: `analyst`, `centre`, `team` or `line_manager`.
-        unit: The team or the line manager; not given for the analyst and the centre.
+        audience: Which edition: `analyst`, `centre`, `quality_lead`, `team` or `line_manager`.
+        unit: The team or the line manager; not given for the others.
+        question: The question whose report is meant, such as `quality`; empty for the edition itself.
     """
 
-    audience: Literal["analyst", "centre", "team", "line_manager"]
+    audience: Literal["analyst", "centre", "quality_lead", "team", "line_manager"]
     unit: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +152,9 @@ def _rules(section: Section) -> Iterator[Rule]:
             )
         if unit and not own:
             raise section.error("reports", f"the {audience!r} report has no 'unit'", "Take 'unit' out")
+        question = part.take("question", str, "")
         part.finish()
-        yield Rule(audience=audience, unit=unit)
+        yield Rule(audience=audience, unit=unit, question=question)
 
 
 def _address(section: Section, key: str, default: Any = ...) -> str:

@@ -101,6 +101,18 @@ class Results:
             self._frames[name] = frame
         return self._frames[name]
 
+    def answered(self, name: str) -> pd.DataFrame:
+        """Return a frame of the question that a slice answers; one that it does not hold has neither rows nor columns.
+
+        Args:
+            name: The frame's name, such as `criteria`.
+        """
+        key = f"answer_{name}"
+        if key not in self._frames:
+            path = self.folder / f"{key}.parquet"
+            self._frames[key] = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+        return self._frames[key]
+
     def take(self, name: str, frame: pd.DataFrame) -> None:
         """Take a frame that is made after the results, such as what a revision changes."""
         self._frames[name] = frame
@@ -469,7 +481,7 @@ def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period, i
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     package = Path(__file__).parent
     shown = {"reports", "samples", "views", "charts", "display.py", "cli.py", "export.py", "editions.py"}
-    shown |= {"outgoing.py", "retention.py"}
+    shown |= {"outgoing.py", "retention.py", "questions"}
     code = [path for path in sorted(package.rglob("*.py")) if not shown & set(path.relative_to(package).parts)]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -37,7 +37,8 @@ UNITS = ("s", "ms", "min", "h", "day", "hh:mm:ss")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LEVELS = ("centre", "site", "team", "line_manager", "queue", "channel", "reason", "agent")
 MOST_PERIODS = 1000
-AUDIENCES = ("analyst", "centre", "team", "line_manager")
+Audience = Literal["analyst", "centre", "quality_lead", "team", "line_manager"]
+AUDIENCES = ("analyst", "centre", "quality_lead", "team", "line_manager")
 
 Opening = tuple[time, time] | None  # None: closed
 
@@ -212,11 +213,17 @@ class ReportPlan:
         notebook: The notebook's file name without ending, below `notebooks/`.
         audience: Who reads it.
         each: `centre` for one report, `team` or `line_manager` for one per unit.
+        question: The question of monitoring that it answers; empty for the KPIs themselves.
+        every: How often a question is asked; with each run where None.
+        needs: Tables of which one must be given, or the report is not made.
     """
 
     notebook: str
-    audience: Literal["analyst", "centre", "team", "line_manager"]
+    audience: Audience
     each: Literal["centre", "team", "line_manager"]
+    question: str = ""
+    every: Kind | None = None
+    needs: tuple[str, ...] = ()
 
 
 DEFAULT_REPORTS = (
@@ -224,6 +231,31 @@ DEFAULT_REPORTS = (
     ReportPlan(notebook="02-kpi-performance", audience="centre", each="centre"),
     ReportPlan(notebook="03-team-report", audience="team", each="team"),
     ReportPlan(notebook="04-line-manager-report", audience="line_manager", each="line_manager"),
+)
+# The notebooks of the other questions, made where the centre gives a table that they need: monthly where they rest on
+# few cases a week.
+_QUESTION_PLANS: tuple[tuple[str, str, Kind | None, tuple[Audience, ...], tuple[str, ...]], ...] = (
+    ("05-quality-of-communication", "quality", "month", ("centre", "line_manager"), ("evaluations",)),
+    ("06-evaluator-agreement", "agreement", "month", ("quality_lead",), ("evaluations",)),
+    ("07-compliance", "compliance", None, ("centre", "line_manager"), ("requirements", "breaches")),
+    ("08-complaints-and-escalations", "complaints", None, ("centre", "line_manager"), ("complaints", "escalations")),
+    ("09-channels", "channels", "month", ("centre",), ("costs",)),
+    ("10-development", "development", "month", ("centre", "line_manager"), ("activities",)),
+    ("11-requirements", "requirements", None, ("centre",), ("requirements",)),
+    ("12-monitoring-review", "review", "month", ("analyst",), ("evaluations", "surveys", "actions")),
+    ("13-voice-of-the-customer", "voice", None, ("centre",), ("surveys", "complaints")),
+)
+QUESTION_REPORTS = tuple(
+    ReportPlan(
+        notebook=notebook,
+        audience=audience,
+        each="line_manager" if audience == "line_manager" else "centre",
+        question=question,
+        every=every,
+        needs=needs,
+    )
+    for notebook, question, every, audiences, needs in _QUESTION_PLANS
+    for audience in audiences
 )
 
 
@@ -553,12 +585,17 @@ def _workspace(root: Path, top: _Section) -> Workspace:
         if not word.strip():
             raise names.error(level, f"{level!r} in [unit_names] is empty", "Give the word, or take the line out")
     overrides = tuple(_override(section) for section in top.sections("overrides"))
-    plans = tuple(_plan(section) for section in top.sections("reports")) or DEFAULT_REPORTS
+    plans = tuple(_plan(section) for section in top.sections("reports"))
     engine = _engine(top.section("engine"))
     recipients = outgoing.read_recipients(top.sections("recipients"))
     delivery = outgoing.read_delivery(top.section("delivery"))
     retention = outgoing.read_retention(top.section("retention"))
     top.finish()
+    if not plans:
+        given = {source.table for source in sources}
+        home = root / "notebooks" if (root / "notebooks").is_dir() else general_path("notebooks")
+        asked = (p for p in QUESTION_REPORTS if set(p.needs) & given and (home / f"{p.notebook}.ipynb").is_file())
+        plans = DEFAULT_REPORTS + tuple(asked)
     seen: set[str] = set()
     for source in sources:
         if source.name in seen:
@@ -1056,6 +1093,8 @@ def _plan(section: _Section) -> ReportPlan:
         notebook=section.take("notebook", str),
         audience=section.choice("audience", AUDIENCES),
         each=section.choice("each", ("centre", "team", "line_manager")),
+        question=section.take("question", str, ""),
+        every=section.choice("every", KINDS, None),
     )
     section.finish()
     wanted = plan.audience if plan.audience in ("team", "line_manager") else "centre"

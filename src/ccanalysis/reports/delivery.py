@@ -154,7 +154,8 @@ def _parcels(sending: _Sending, recipients: Sequence[Recipient]) -> Iterator[Par
             mine = [
                 report
                 for report in sending.manifest["reports"]
-                if (report.get("audience"), report.get("unit")) == (rule.audience, rule.unit)
+                if (report.get("audience"), report.get("unit"), report.get("question", ""))
+                == (rule.audience, rule.unit, rule.question)
             ]
             if not mine:
                 units = sorted({r["unit"] for r in sending.manifest["reports"] if r.get("audience") == rule.audience})
@@ -172,6 +173,8 @@ def _parcel(sending: _Sending, recipient: Recipient, report: Mapping[str, Any]) 
     def done(became: Became, why: str = "", *, ok: bool = True) -> Parcel:
         return Parcel(recipient=recipient.name, report=title, became=became, why=why, ok=ok)
 
+    if not report.get("due", True):
+        return done("not sent", "it was due in an earlier period, and has not changed")
     if not report["ok"]:
         return done("not sent", "it was not made in the last run", ok=False)
     try:

@@ -15,6 +15,7 @@ from ccanalysis.errors import SettingsError
 AUDIENCES = {
     "centre": "The centre",
     "data_quality": "Data quality",
+    "quality_lead": "Quality lead",
     "line_manager": "Line managers",
     "team": "Teams",
 }

@@ -15,11 +15,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ccanalysis import __version__, editions, results, text, views
+from ccanalysis import __version__, editions, questions, results, text, views
 from ccanalysis.display import Item, Note
 from ccanalysis.editions import Reader
 from ccanalysis.errors import EnvironmentFaultError, ParameterError, SettingsError, nearest
 from ccanalysis.periods import Period
+from ccanalysis.questions import Answer
 from ccanalysis.reports import retrying, summary, tables
 from ccanalysis.reports.execute import Job, Outcome, execute
 from ccanalysis.reports.index import Entry, render_index
@@ -31,7 +32,13 @@ from ccanalysis.results import Results
 from ccanalysis.workspace import ReportPlan, Workspace
 
 Say = Callable[[str], None]
-_FOLDERS = {"analyst": "data-quality", "centre": "centre", "team": "teams", "line_manager": "line-managers"}
+_FOLDERS = {
+    "analyst": "data-quality",
+    "centre": "centre",
+    "quality_lead": "quality-lead",
+    "team": "teams",
+    "line_manager": "line-managers",
+}
 _INDEX_AUDIENCE = {"analyst": "data_quality"}
 _PRELOAD = ("ccanalysis.views",)
 
@@ -145,19 +152,19 @@ def run(
             revision = revise(workspace, computed, target)
             scratch = new_folder(elsewhere)
             built = scratch / "built"
-            planned = _plan(workspace, computed, scratch)
+            planned, answers = _plan(workspace, computed, scratch, say)
             for job, _ in planned:
                 job.output.parent.mkdir(parents=True, exist_ok=True)
             kept = retrying.keep(target, built, [job for job, _ in planned]) if retry else {}
             for job, reader in planned:
-                if job.key not in kept:
-                    editions.write(computed, reader, Path(str(job.parameters["slice_path"])))
+                if job.key not in kept or job.key in answers:  # the index quotes what a question found
+                    editions.write(computed, reader, Path(str(job.parameters["slice_path"])), answers.get(job.key))
             missing = [job for job, _ in planned if job.key not in kept]
             done = _execute(missing, jobs, engine, deadline_s, say, bar=bar, executor=executor) if missing else []
             made = {outcome.job.key: outcome for outcome in done} | kept
             outcomes = [made[job.key] for job, _ in planned]
             if any(outcome.ok for outcome in outcomes) and not (retry and not missing and not verify(target)):
-                _finish(workspace, computed, built, target, planned, outcomes, kept, revision)
+                _finish(workspace, computed, built, target, planned, answers, outcomes, kept, revision)
         except OSError as error:
             raise EnvironmentFaultError(
                 f"the reports cannot be made ({error.strerror}); the last good ones are untouched",
@@ -188,41 +195,60 @@ def notebook_path(workspace: Workspace, name: str) -> Path:
     raise SettingsError(f"there is no notebook {Path(name).name!r}", remedy=nearest(Path(stem).name, known))
 
 
-def _plan(workspace: Workspace, computed: Results, scratch: Path) -> list[tuple[Job, Reader]]:
-    planned = []
+def _plan(
+    workspace: Workspace, computed: Results, scratch: Path, say: Say
+) -> tuple[list[tuple[Job, Reader]], dict[str, Answer]]:
+    """List the reports with their readers, and answer the questions that some of them are on."""
+    planned, answers = [], {}
+    if any(plan.question for plan in workspace.reports):
+        say("Answering the other questions")
     for plan in workspace.reports:
+        answer = questions.attempt(workspace, computed, plan.question, plan.every) if plan.question else None
         for unit in editions.readers(computed, plan.each):
             reader = Reader(plan.audience, unit)
             name = slug(unit, f"{plan.each}:{unit}") if unit else ""
-            folder = Path(_FOLDERS[plan.audience]) / name if name else Path(_FOLDERS[plan.audience])
+            folder = Path(_FOLDERS[plan.audience]) / name / plan.question
             sliced = scratch / "slices" / folder / plan.notebook
-            planned.append((_job(workspace, computed, plan, reader, sliced, scratch / "built" / folder), reader))
-    return planned
+            job = _job(workspace, computed, plan, reader, sliced, scratch / "built", folder, answer)
+            planned.append((job, reader))
+            if answer is not None:
+                answers[job.key] = answer
+    return planned, answers
 
 
-def _job(workspace: Workspace, computed: Results, plan: ReportPlan, reader: Reader, sliced: Path, folder: Path) -> Job:
-    depth = len(folder.relative_to(folder.parents[1 if reader.unit else 0]).parts)
-    title = {
-        "analyst": "Data quality",
-        "centre": "KPI performance",
-        "team": reader.unit,
-        "line_manager": reader.unit,
-    }[reader.audience]
+def _job(
+    workspace: Workspace,
+    computed: Results,
+    plan: ReportPlan,
+    reader: Reader,
+    sliced: Path,
+    built: Path,
+    folder: Path,
+    answer: Answer | None,
+) -> Job:
+    own = {"analyst": "Data quality", "centre": "KPI performance"}.get(reader.audience, reader.unit)
+    title = own if answer is None else answer.facts["title"] + (f": {reader.unit}" if reader.unit else "")
+    again = f"Figures again: ccanalysis kpis --period {computed.period.label}"
+    if answer is not None:
+        again = f"Figures again: ccanalysis run --period {computed.period.label}"
     return Job(
         notebook=notebook_path(workspace, plan.notebook),
         parameters={"slice_path": str(sliced), "period": computed.period.label, "unit": reader.unit},
-        output=folder / f"{plan.notebook}.html",
+        output=built / folder / f"{plan.notebook}.html",
         title=title,
         subtitle=workspace.centre.name,
         key=f"{plan.notebook}:{plan.each}:{reader.unit}",
         audience=_INDEX_AUDIENCE.get(plan.audience, plan.audience),
-        period=_period(computed),
-        footer=(
-            f"Made by ccanalysis {__version__} from data {computed.facts['fingerprint']}.",
-            f"Figures again: ccanalysis kpis --period {computed.period.label}",
-        ),
-        home="../" * depth + "index.html",
+        period=_period(computed) if answer is None else _window(answer),
+        footer=(f"Made by ccanalysis {__version__} from data {computed.facts['fingerprint']}.", again),
+        home="../" * len(folder.parts) + "index.html",
     )
+
+
+def _window(answer: Answer) -> str:
+    """The days that a question looks at, in words."""
+    since, until = (views.common.day(answer.facts[key]) for key in ("since", "until"))
+    return f"{since} to {until}"
 
 
 def _period(computed: Results) -> str:
@@ -262,6 +288,7 @@ def _finish(
     built: Path,
     target: Path,
     planned: list[tuple[Job, Reader]],
+    answers: Mapping[str, Answer],
     outcomes: list[Outcome],
     sound: Container[str],
     revision: Revision,
@@ -277,7 +304,12 @@ def _finish(
                     shutil.copyfile(file, copy)
             title = f"{job.title}: the page is of an earlier run"
             entries.append(Entry(title=title, audience=job.audience, href=path, headline=""))
-        headline = _headline(computed, reader) if outcome.ok else ""
+        answer = answers.get(job.key)
+        headline = ""
+        if outcome.ok and answer is None:
+            headline = _headline(computed, reader)
+        elif outcome.ok:
+            headline = views.headline(Results.read(Path(str(job.parameters["slice_path"]))))
         entries.append(
             Entry(
                 title=job.title,
@@ -292,10 +324,14 @@ def _finish(
         reports.append(
             {"path": path, "title": job.title, "ok": outcome.ok, "error": outcome.error, "earlier": kept}
             | {"audience": reader.audience, "unit": reader.unit}
+            | ({"question": answer.facts["question"], "due": _due(answer, computed)} if answer else {})
             | {"recipe": retrying.recipe(job), "statuses": dict(outcome.statuses)}
         )
         if outcome.ok and job.key not in sound:
-            tables.write(computed, reader, job.output.parent)
+            if answer is None:
+                tables.write(computed, reader, job.output.parent)
+            else:
+                tables.write_answer(computed, answer, reader, job.output.parent)
             short = summary.to_json(Results.read(Path(str(job.parameters["slice_path"]))))
             (job.output.parent / summary.SUMMARY).write_text(short, encoding="utf-8", newline="")
     # Whoever opens the index sees what the centre's edition shows: no person.
@@ -329,6 +365,11 @@ def _finish(
         },
     }
     publish(built, target, manifest)
+
+
+def _due(answer: Answer, computed: Results) -> bool:
+    """Tell whether the period of a question ends within the one that was judged; else it is carried on from before."""
+    return computed.period.start < Period.parse(answer.facts["period"]).end <= computed.period.end
 
 
 def _earlier(built: Path) -> list[Note]:

@@ -26,8 +26,10 @@ def summary(results: Results) -> dict[str, Any]:
     level, units = common.own_units(results)
     judged = common.frame(results, "verdicts", VERDICT_COLUMNS)
     own = judged[(judged["level"] == level) & judged["unit"].isin(units)]
-    analyst = results.facts["audience"] == "analyst"
-    lead = views.data_lead(results) if analyst else views.lead(results)
+    if "question" in results.facts:
+        lead = views.question_lead(results)
+    else:
+        lead = views.data_lead(results) if results.facts["audience"] == "analyst" else views.lead(results)
     return {
         "audience": results.facts["audience"],
         "unit": results.facts["unit"],

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ccanalysis import __version__, editions, export, text, views
 from ccanalysis.editions import Reader
+from ccanalysis.questions import Answer
 from ccanalysis.reports import workbook
 from ccanalysis.reports.workbook import Sheet
 from ccanalysis.results import Results
@@ -88,6 +89,41 @@ def write(computed: Results, reader: Reader, folder: Path) -> None:
     book = workbook.build(
         sheets, title=f"{computed.facts['centre']}, {computed.period.label}", day=computed.period.end
     )
+    (folder / WORKBOOK).write_bytes(book)
+
+
+def write_answer(computed: Results, answer: Answer, reader: Reader, folder: Path) -> None:
+    """Put the figures of a question beside its page, as `write` does for those of the KPIs.
+
+    Args:
+        computed: The uncut results.
+        answer: The uncut answer; what is written is cut for the reader.
+        reader: Whom the report is for.
+        folder: Where the page lies.
+    """
+    sheets, told = [], []
+    for name, frame in editions.cut_answer(computed, answer, reader).items():
+        columns = [str(column) for column in frame.columns]
+        (folder / f"{name}.csv").write_text(export.to_csv(frame, columns), encoding="utf-8", newline="")
+        rows = [list(row.values()) for row in export.rows(frame.head(workbook.MOST_ROWS), columns)]
+        sheets.append(Sheet(name=name, columns=columns, rows=rows))
+        told.append([f"Sheet {name}", len(frame), f"One row per {', '.join(answer.keys[name]) or 'figure'}"])
+    facts = computed.facts
+    about: list[list[Any]] = [
+        ["Centre", facts["centre"]],
+        ["Question", answer.facts["title"]],
+        ["Edition", reader.audience.replace("_", " "), reader.unit],
+        ["First day", answer.facts["since"]],
+        ["Last day", answer.facts["until"]],
+        ["Time zone", facts["time_zone"]],
+        ["Data fingerprint", facts["fingerprint"], "Reports of the same fingerprint are made from the same data"],
+        ["Made by", f"ccanalysis {__version__}"],
+        ["Units", "A share is 0 to 1, a duration is in seconds, money in the centre's currency"],
+        [],
+        *told,
+    ]
+    sheets.append(Sheet(name="About", columns=["What", "Says", "More"], rows=about))
+    book = workbook.build(sheets, title=f"{facts['centre']}, {answer.facts['title']}", day=computed.period.end)
     (folder / WORKBOOK).write_bytes(book)
 
 

@@ -3,7 +3,7 @@
 Each function takes the results that the notebook opened (a slice, in a scheduled run) and returns one thing to show.
 """
 
-from ccanalysis.views.common import kpis_at, open_report, who
+from ccanalysis.views.common import kpis_at, open_question, open_report, who
 from ccanalysis.views.data import (
     data_lead,
     intake_table,
@@ -22,6 +22,7 @@ from ccanalysis.views.found import comparisons, findings_note, to_do
 from ccanalysis.views.overrides import overrides_note
 from ccanalysis.views.peers import comparison, funnel, small_multiples, worth_a_look
 from ccanalysis.views.people import actions_note, actions_table, activities_table
+from ccanalysis.views.questions import headline, question_lead, trust_note, window_note
 from ccanalysis.views.revisions import revised_table, revision_note
 from ccanalysis.views.standing import (
     cards,
@@ -53,14 +54,17 @@ __all__ = [
     "findings_note",
     "funnel",
     "gap_pareto",
+    "headline",
     "intake_table",
     "kpis_at",
     "lead",
     "not_assessed_table",
     "notes_list",
+    "open_question",
     "open_report",
     "overrides_note",
     "quarantine_table",
+    "question_lead",
     "ratings_table",
     "revised_table",
     "revision_note",
@@ -72,7 +76,9 @@ __all__ = [
     "small_multiples",
     "suitability_table",
     "to_do",
+    "trust_note",
     "verdict_table",
     "who",
+    "window_note",
     "worth_a_look",
 ]

@@ -10,6 +10,9 @@ import pandas as pd
 
 from ccanalysis import text
 from ccanalysis.editions import Audience, Reader, readers, write
+from ccanalysis.errors import ReportError
+from ccanalysis.periods import Kind
+from ccanalysis.questions import answer
 from ccanalysis.results import Results, compute
 from ccanalysis.verdicts import SERIES_COLUMNS, VERDICT_COLUMNS
 from ccanalysis.workspace import Workspace
@@ -52,6 +55,45 @@ def open_report(
         / f"{results.folder.name}-{audience}-{known.index(reader.unit) if reader.unit in known else 'x'}"
     )
     return write(results, reader, folder)
+
+
+def open_question(
+    question: str,
+    *,
+    audience: Audience,
+    unit: str = "",
+    slice_path: str = "",
+    workspace: str = "..",
+    period: str = "",
+    every: Kind | None = None,
+) -> Results:
+    """Open what a report on a question of monitoring may show, as `open_report` does for the KPIs.
+
+    Args:
+        question: The question's name, such as `quality`.
+        audience: Which edition.
+        unit: The line manager; the first one where empty.
+        slice_path: The slice that a scheduled run made; the other arguments are then not used.
+        workspace: The workspace's folder, seen from the notebook.
+        period: The period's label; the last complete one where empty.
+        every: How often the question is asked; with each run where None.
+
+    Raises:
+        ReportError: The question could not be answered.
+    """
+    if slice_path:
+        found = Results.read(Path(slice_path))
+    else:
+        opened = Workspace.open(workspace)
+        results = compute(opened, period)
+        known = readers(results, "line_manager" if audience == "line_manager" else "centre")
+        reader = Reader(audience, unit or known[0])
+        place = known.index(reader.unit) if reader.unit in known else "x"
+        folder = opened.cache_path / "slices" / f"{results.folder.name}-{question}-{audience}-{place}"
+        found = write(results, reader, folder, answer(opened, results, question, every))
+    if "error" in found.facts["question"]:
+        raise ReportError(f"the question {question!r} could not be answered ({found.facts['question']['error']})")
+    return found
 
 
 def who(results: Results) -> str:
