@@ -148,8 +148,9 @@ class PostgreSQL(_Remote):
         except ImportError:
             raise _not_installed("psycopg", "postgres") from None
         try:
-            self.connection = psycopg.connect(dsn, autocommit=True, options="-c timezone=UTC -c search_path=pg_catalog")
-            self.connection.read_only = True
+            # the connection's own `read_only` holds for transactions that psycopg begins, and there are none here
+            options = "-c timezone=UTC -c search_path=pg_catalog -c default_transaction_read_only=on"
+            self.connection = psycopg.connect(dsn, autocommit=True, options=options)
         except psycopg.Error as error:
             raise _unanswered("PostgreSQL", error) from None
 

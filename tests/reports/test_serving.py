@@ -228,6 +228,8 @@ def test_the_command_prints_the_address_and_ends_with_ctrl_c(folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell without a terminal makes what it starts in the background deaf to Ctrl+C, and this heir too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     address = urllib.parse.urlsplit(process.stdout.readline().strip())
     connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=10)
