@@ -98,6 +98,45 @@ def sample_run(tmp_path_factory) -> SampleRun:
     return SampleRun(folder, done)
 
 
+# One page per kind of edition but one: for tests that concern a whole run and not what stands in each page.
+FEWER_REPORTS = """
+[[reports]]
+notebook = "01-data-quality"
+audience = "analyst"
+each = "centre"
+
+[[reports]]
+notebook = "02-kpi-performance"
+audience = "centre"
+each = "centre"
+
+[[reports]]
+notebook = "03-team-report"
+audience = "team"
+each = "team"
+"""
+
+
+@pytest.fixture(scope="session")
+def fewer_reports(sample_run, tmp_path_factory) -> Path:
+    """A copy of the sample run's workspace, its results at hand, whose settings ask for eight reports. Copy it too."""
+    base = tmp_path_factory.getbasetemp()
+    home = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, ended = home / "fewer-reports" / "centre", home / "fewer-reports" / "done"
+    with FileLock(home / "fewer-reports.lock"):
+        if not ended.is_file():
+            shutil.copytree(sample_run.folder, folder)
+            with (folder / "ccanalysis.toml").open("a", encoding="utf-8") as settings:
+                settings.write(FEWER_REPORTS)
+            shutil.rmtree(folder / "reports")
+            run = [sys.executable, "-m", "ccanalysis.cli", "run", "--period", SAMPLE_PERIOD]
+            done = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False, timeout=900)
+            assert done.returncode == 0, done.stderr[-2000:]
+            assert "Checking" not in done.stderr  # which reports are made changes no figure
+            ended.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def browser():
     """The Chromium of the system, one for all tests of a process: playwright runs one loop per thread."""

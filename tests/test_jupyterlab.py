@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+# Every kind of output is in these; nbval runs the others, each in a kernel of its own.
+NOTEBOOKS = ("02-kpi-performance", "04-line-manager-report")
 pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from ccanalysis.results import Results
+from ccanalysis.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 PERIOD = "2026-W46"
@@ -44,6 +45,14 @@ def centre(sample_run, tmp_path_factory):
     return folder, sample_run.done
 
 
+@pytest.fixture
+def eight(fewer_reports, tmp_path):
+    """A copy of the workspace with eight reports of one week."""
+    folder = tmp_path / "centre"
+    shutil.copytree(fewer_reports, folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def results(centre):
     """The run's frames."""
@@ -63,9 +72,13 @@ def test_one_report_per_team_and_line_manager_and_one_each_for_centre_and_data(c
     published = folder / "reports" / PERIOD
     pages = [path.relative_to(published).as_posix() for path in published.rglob("*.html")]
     assert sum(page.startswith("teams/") for page in pages) == 6
-    assert sum(page.startswith("line-managers/") for page in pages) == 6
+    assert sum(page.endswith("04-line-manager-report.html") for page in pages) == 6
     assert {"index.html", "centre/02-kpi-performance.html", "data-quality/01-data-quality.html"} <= set(pages)
-    assert len(pages) == 15
+    plans = Workspace.open(folder).reports
+    assert {plan.notebook for plan in plans} >= {path.stem for path in (ROOT / "notebooks").glob("[01]*.ipynb")} - {
+        "00-explore"
+    }
+    assert len(pages) == 1 + sum(1 if plan.each == "centre" else 6 for plan in plans)
     assert "reports/2026-W46/index.html" in done.stdout
     assert re.search(r"seconds: .*read \d+\.\d.*check \d+\.\d.*reports \d+\.\d", done.stdout)
 
@@ -93,15 +106,14 @@ def test_the_counts_add_up_for_every_file(results):
     assert len(results.quarantine) >= intake["quarantined"].sum() > 0
 
 
-def test_the_same_inputs_give_the_same_bytes(centre):
+def test_the_same_inputs_give_the_same_bytes(eight):
     """Another time zone, hash seed, number of workers and locale change nothing; what is at hand is not timed."""
-    folder, _ = centre
-    before = tree(folder / "reports" / PERIOD)
+    before = tree(eight / "reports" / PERIOD)
     again = command(
-        folder, "run", "--period", PERIOD, "--jobs", "1", TZ="Asia/Tokyo", PYTHONHASHSEED="7", LC_ALL="C.UTF-8"
+        eight, "run", "--period", PERIOD, "--jobs", "1", TZ="Asia/Tokyo", PYTHONHASHSEED="7", LC_ALL="C.UTF-8"
     )
     assert again.returncode == 0, again.stderr
-    assert tree(folder / "reports" / PERIOD) == before
+    assert tree(eight / "reports" / PERIOD) == before
     # Results that were at hand took no time; how long they took once is no news.
     assert re.search(
         r"^seconds: read [\d.]+, reports [\d.]+ \(the rest was at hand from an earlier run\)$", again.stdout, re.M
@@ -186,12 +198,11 @@ def test_kpis_are_written_as_rows_for_machines(centre):
         assert row["value"] == pytest.approx(row["numerator"] / row["denominator"])
 
 
-def test_a_broken_report_stops_no_other_and_its_last_good_page_stays(centre):
+def test_a_broken_report_stops_no_other_and_its_last_good_page_stays(eight):
     """One report raises: the others are made anew, the index names it, the exit code says so."""
-    folder, _ = centre
-    published = folder / "reports" / PERIOD
+    published = eight / "reports" / PERIOD
     before = tree(published)
-    notebook = folder / "notebooks" / "03-team-report.ipynb"
+    notebook = eight / "notebooks" / "03-team-report.ipynb"
     original = notebook.read_text(encoding="utf-8")
     content = json.loads(original)
     content["cells"].append(
@@ -206,7 +217,7 @@ def test_a_broken_report_stops_no_other_and_its_last_good_page_stays(centre):
     )
     try:
         notebook.write_text(json.dumps(content), encoding="utf-8")
-        done = command(folder, "run", "--period", PERIOD)
+        done = command(eight, "run", "--period", PERIOD)
     finally:
         notebook.write_text(original, encoding="utf-8")
     assert done.returncode == 1
@@ -276,14 +287,13 @@ def test_a_mistake_is_one_line_with_a_remedy(centre, arguments, code, says):
     assert tree(folder / "reports" / PERIOD) == before
 
 
-def test_where_no_report_can_be_made_nothing_is_touched(centre):
+def test_where_no_report_can_be_made_nothing_is_touched(eight):
     """Every report is too late: the last good tree stays, to the byte."""
-    folder, _ = centre
-    before = tree(folder / "reports" / PERIOD)
-    done = command(folder, "run", "--period", PERIOD, "--deadline", "0.001")
+    before = tree(eight / "reports" / PERIOD)
+    done = command(eight, "run", "--period", PERIOD, "--deadline", "0.001")
     assert done.returncode == 1
     assert done.stdout.startswith(f"no report was made; what was in reports/{PERIOD} is untouched\nnot made: ")
-    assert tree(folder / "reports" / PERIOD) == before
+    assert tree(eight / "reports" / PERIOD) == before
 
 
 def test_a_file_in_the_place_of_the_reports_is_not_replaced(centre):
@@ -316,10 +326,9 @@ def test_a_sample_is_not_written_into_a_file(tmp_path):
     assert done.stderr == f"ccanalysis: {str(place)!r} is a file. Give a folder with --output\n"
 
 
-def test_a_run_of_a_week_that_is_not_fit_says_so(centre):
+def test_a_run_of_a_week_that_is_not_fit_says_so(eight):
     """The reports are made and say why; the exit code tells a scheduler that a gate refused."""
-    folder, _ = centre
-    done = command(folder, "run", "--period", "2026-W33")
+    done = command(eight, "run", "--period", "2026-W33")
     assert done.returncode == 1
     assert "reports in reports/2026-W33" in done.stdout
     assert "not judged: service_level: not fit: " in done.stdout

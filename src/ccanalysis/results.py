@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,8 @@ FRAMES = (
     "requirements",
     "people",
 )
+# Sections of the settings that change no figure.
+_NOT_FIGURES = ("reports", "recipients", "delivery", "retention")
 STAGES = ("read", "measure", "check", "judge")
 _LISTS = ("reasons", "rules", "columns", "kpis", "levels", "problems", "tables", "channels")
 
@@ -476,7 +479,8 @@ def _digests(files: Iterable[Any]) -> dict[str, dict[str, str]]:
 def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period, issued: checks.Issued) -> str:
     parts = [__version__, staged.fingerprint, period.label, issued.label, issued.counts.to_csv(index=False)]
     parts += [json.dumps(issued.files, sort_keys=True)]
-    paths = [workspace.root / SETTINGS_FILE, workspace.register_path, *sorted(workspace.suites_path.glob("*.json"))]
+    parts += [_settings(workspace)]
+    paths = [workspace.register_path, *sorted(workspace.suites_path.glob("*.json"))]
     paths += register.python_files(workspace.register_path)
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     package = Path(__file__).parent
@@ -485,6 +489,16 @@ def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period, i
     code = [path for path in sorted(package.rglob("*.py")) if not shown & set(path.relative_to(package).parts)]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _settings(workspace: Workspace) -> str:
+    """Return the settings that figures depend on: neither who is sent reports, nor which reports are made."""
+    path = workspace.root / SETTINGS_FILE
+    if not path.is_file():
+        return ""
+    content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    kept = {key: value for key, value in content.items() if key not in _NOT_FIGURES}
+    return json.dumps(kept, sort_keys=True, default=str)
 
 
 def _work(

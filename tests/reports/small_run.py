@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ccanalysis import editions
+from ccanalysis import editions, views
 from ccanalysis import results as results_module
-from ccanalysis import views
 from ccanalysis.display import Note
 from ccanalysis.reports import execute as executing
 from ccanalysis.reports import run as running
@@ -47,11 +46,20 @@ def computed_as(version: str, teams: int) -> results_module.Results:
     """Return results of a version."""
     centre = next(centre for centre in map(Centre, range(100)) if len(centre.site_of) == teams)
     computed = centre.results(WEEKS)
-    computed.facts |= {"fingerprint": version, "seconds": {}, "unit_names": {}, "time_zone": "UTC", "notes": [], "last_day": "2026-11-15"}
+    computed.facts |= {
+        "fingerprint": version,
+        "seconds": {},
+        "unit_names": {},
+        "time_zone": "UTC",
+        "notes": [],
+        "last_day": "2026-11-15",
+    }
     computed._frames |= {
         "ratings": pd.DataFrame(columns=["kpi", "level", "unit", "period", "rating", "reasons", "rules"]),
         "kpis": pd.DataFrame({"kpi": centre.kpis}).assign(**dict.fromkeys(ABOUT, "text"), minimum_n=20),
-        "intake": pd.DataFrame(columns=["table", "source", "file", "sha256", *("read", "kept", "quarantined", "duplicates")]),
+        "intake": pd.DataFrame(
+            columns=["table", "source", "file", "sha256", *("read", "kept", "quarantined", "duplicates")]
+        ),
         "quarantine": pd.DataFrame(columns=["file", "row"]),
     }
     return computed

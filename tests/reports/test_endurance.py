@@ -30,7 +30,13 @@ def test_many_reports_in_a_row_leave_nothing_behind(team_report, tmp_path, monke
     monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path / "t"))
     names = [f"team-{number}" for number in range(REPORTS)]
     jobs = [
-        Job(notebook=team_report, parameters={"team": name, "seed": 1}, output=tmp_path / f"{name}.html", title=name, key=name)
+        Job(
+            notebook=team_report,
+            parameters={"team": name, "seed": 1},
+            output=tmp_path / f"{name}.html",
+            title=name,
+            key=name,
+        )
         for name in names
     ]
     seen = []

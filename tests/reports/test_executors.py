@@ -104,14 +104,14 @@ def test_a_report_that_fails_on_a_worker_stops_no_other(pool, notebook, tmp_path
 
 @linux
 @pytest.mark.slow
-def test_a_whole_run_takes_an_executor(sample_run, tmp_path):
+def test_a_whole_run_takes_an_executor(fewer_reports, tmp_path):
     """The tree is that of a run of the same results in this process; nothing stays in the cache."""
     from ccanalysis.reports.publish import MANIFEST
     from ccanalysis.reports.run import run
     from ccanalysis.workspace import Workspace
 
     folder = tmp_path / "centre"
-    shutil.copytree(sample_run.folder, folder)
+    shutil.copytree(fewer_reports, folder)
     workspace = Workspace.open(folder)
     published = workspace.reports_path / "2026-W46"
     before = {path.relative_to(published): path.read_bytes() for path in files(published)}

@@ -19,7 +19,7 @@ from ccanalysis.errors import EnvironmentFaultError
 from ccanalysis.reports.run import run
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_run import PERIOD, state, stub, workspace_in  # noqa: E402
+from small_run import PERIOD, state, stub, workspace_in
 
 CALLS = ("open", "write", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir", "sendfile", "ftruncate", "pwrite")
 REAL_CLOSE = os.close

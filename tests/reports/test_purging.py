@@ -186,7 +186,7 @@ def test_a_purge_that_was_cut_short_is_completed_by_the_next(workspace, monkeypa
         with pytest.raises(KeyboardInterrupt):
             purging.purge(opened, items, unseen=True)
     purging.purge(opened, purging.plan(opened, date(2026, 4, 1), TODAY), unseen=True)
-    assert [path for path in opened.root.rglob(".purging-*")] == []
+    assert list(opened.root.rglob(".purging-*")) == []
     assert [item.path for item in items if item.path.exists()] == []
 
 

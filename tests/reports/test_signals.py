@@ -1,4 +1,4 @@
-"""A run that is told to stop ends at once, with its exit code, without orphans, and with the last good page in place."""
+"""A run that is told to stop ends at once, with its exit code, without orphans, its last good page in place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_run import workspace_in  # noqa: E402
+from small_run import workspace_in
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc")
 HANGS = """\
@@ -38,9 +38,21 @@ def test_a_command_that_is_stopped_leaves_no_process_and_the_last_good_page(tmp_
     page.write_text("the last good one")
     cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
     source = notebook(
-        {**cell, "source": "mark = ''", "metadata": {"tags": ["parameters"]}}, {**cell, "source": HANGS}, name="slow.ipynb"
+        {**cell, "source": "mark = ''", "metadata": {"tags": ["parameters"]}},
+        {**cell, "source": HANGS},
+        name="slow.ipynb",
     )
-    command = [sys.executable, "-m", "ccanalysis.cli", "report", str(source), "-p", f"mark={mark}", "--output", str(page)]
+    command = [
+        sys.executable,
+        "-m",
+        "ccanalysis.cli",
+        "report",
+        str(source),
+        "-p",
+        f"mark={mark}",
+        "--output",
+        str(page),
+    ]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         until = time.monotonic() + 120
         while not mark.exists() or not mark.read_text():

@@ -18,8 +18,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ccanalysis import export, workspace
+from ccanalysis.questions import QUESTIONS
 from ccanalysis.reports import tables, workbook
 from ccanalysis.reports.workbook import Sheet, build, safe_text
+from ccanalysis.results import Results
 
 DAY = date(2026, 11, 16)
 HOSTILE = [
@@ -148,7 +150,23 @@ def test_every_column_that_is_written_is_explained():
 def books(sample_run):
     """The workbooks of the sample centre's week, by the folder they lie in."""
     published = sample_run.folder / "reports" / "2026-W46"
-    return {path.parent.relative_to(published).as_posix(): path for path in published.rglob(tables.WORKBOOK)}
+    every = {path.parent.relative_to(published).as_posix(): path for path in published.rglob(tables.WORKBOOK)}
+    return {name: path for name, path in every.items() if path.parent.name not in QUESTIONS}
+
+
+def test_each_report_on_a_question_has_a_workbook_with_the_rows_of_its_csv_files(sample_run):
+    """A sheet per frame, named as the file."""
+    published = sample_run.folder / "reports" / "2026-W46"
+    books = [path for path in published.rglob(tables.WORKBOOK) if path.parent.name in QUESTIONS]
+    assert books
+    for path in books:
+        book = openpyxl.load_workbook(path, read_only=True)
+        frames = {file.stem: pd.read_csv(file) for file in path.parent.glob("*.csv")}
+        assert set(book.sheetnames) == {name[:31] for name in frames} | {"About"}
+        for name, frame in frames.items():
+            rows = list(book[name[:31]].iter_rows(values_only=True))
+            assert list(rows[0]) == list(frame.columns)
+            assert len(rows) - 1 == len(frame)
 
 
 def test_each_report_has_a_workbook_with_the_rows_of_its_csv(books):
@@ -173,7 +191,6 @@ def test_each_report_has_a_workbook_with_the_rows_of_its_csv(books):
 
 def test_a_workbook_shows_nobody_whom_its_reader_may_not_see(books, sample_run):
     """No person in a team's, no other manager's people in a line manager's."""
-    from ccanalysis.results import Results
 
     kept = next((workspace.Workspace.open(sample_run.folder).cache_path / "results").glob("2026-W46-*"))
     people = Results.read(kept).people

@@ -7,11 +7,11 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -143,7 +143,9 @@ def _html(top: Sequence[str], kpis: Sequence[Mapping[str, str]], more: Sequence[
         Markup(
             '<!doctype html>\n<html lang="en-GB"><head><meta charset="utf-8"><title>{title}</title></head>\n<body>'
             "<h1>{title}</h1>\n{before}\n{table}</table>\n{after}\n</body></html>\n"
-        ).format(title=top[0], before=before, table=table.format(head, rows) if kpis else Markup("<table>"), after=after)
+        ).format(
+            title=top[0], before=before, table=table.format(head, rows) if kpis else Markup("<table>"), after=after
+        )
     )
 
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import html
 import io
-import json
 import os
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -65,7 +63,7 @@ def subject(workspace: Workspace, agent: str) -> dict[str, bytes]:
 
 
 def _tables(workspace: Workspace, staged: Staged, agent: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the rows of every staged table that are about the person, or name them as who evaluated, gave, decided or does."""
+    """Yield the rows of every staged table about the person, or naming them as who evaluated, gave, decided or does."""
     written = {f"{name}__text": path for name, path in staged.texts.items()}
     connection = engine.connect({**staged.tables, **written})
     try:
@@ -117,7 +115,10 @@ def _judged(workspace: Workspace, agent: str) -> Iterator[tuple[str, pd.DataFram
             else:
                 continue
             if len(own):
-                yield f"{folder.relative_to(home).as_posix()}/{path.stem}", _own(own, agent) if "agent_id" in own else own
+                yield (
+                    f"{folder.relative_to(home).as_posix()}/{path.stem}",
+                    _own(own, agent) if "agent_id" in own else own,
+                )
 
 
 def _quarantined(workspace: Workspace, staged: Staged, names: set[str]) -> tuple[pd.DataFrame, int]:
@@ -136,7 +137,9 @@ def _quarantined(workspace: Workspace, staged: Staged, names: set[str]) -> tuple
             continue
         encoding = encodings.get(source, "utf-8")
         lines = path.read_text(encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors="replace").split("\n")
-        rows = group["source_row"].map(lambda row, lines=lines: 0 < row <= len(lines) and bool(pattern.search(lines[row - 1])))
+        rows = group["source_row"].map(
+            lambda row, lines=lines: 0 < row <= len(lines) and bool(pattern.search(lines[row - 1]))
+        )
         found.append(group[rows])
     columns = list(kept.columns)
     return (pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns))[columns], unread
@@ -149,11 +152,8 @@ def _pattern(names: set[str]) -> re.Pattern[str]:
 def _pages(reports: Path, names: set[str]) -> list[str]:
     """List the published files in which the person stands, by identifier or by name."""
     pattern = _pattern(names)
-    found = []
-    for path in sorted(reports.rglob("*")):
-        if path.is_file() and not path.is_symlink() and any(map(pattern.search, _texts(path))):
-            found.append(path.relative_to(reports).as_posix())
-    return found
+    files = (path for path in sorted(reports.rglob("*")) if path.is_file() and not path.is_symlink())
+    return [path.relative_to(reports).as_posix() for path in files if any(map(pattern.search, _texts(path)))]
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _about(workspace: Workspace, agent: str, parts: dict[str, pd.DataFrame], unr
         "",
         *(f"{name}: {text.count(len(frame), 'row')}" for name, frame in parts.items()),
         "",
-        "quarantine.csv refers to rows of exports that broke a rule and are in no figure; the export holds their words.",
+        "quarantine.csv refers to rows of exports that broke a rule and are in no figure; the export holds the words.",
     ]
     if unread:
         lines.append(f"{unread:,} rows in quarantine are of files that could not be searched; look at them by hand.")

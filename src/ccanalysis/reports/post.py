@@ -1,4 +1,4 @@
-"""A mail server: connected to once, encrypted, and asked for each mail whether it took it, refused it or fell silent."""
+"""A mail server: connected to once, encrypted, and asked of each mail whether it took, refused or ignored it."""
 
 from __future__ import annotations
 

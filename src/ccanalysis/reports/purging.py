@@ -1,4 +1,4 @@
-"""Retention: what has been kept long enough is listed first, then removed, and a record says what went and by which rule.
+"""Retention: what was kept long enough is listed first, then removed, and a record says what went by which rule.
 
 Exports are touched only where the settings say how long they are kept.
 """

@@ -182,9 +182,7 @@ def _why(workspace: Workspace, computed: Results, before: Issue) -> tuple[list[s
             word = "came late" if more_rows > 0 else "fell away"
             reasons.append(f"{text.count(abs(more_rows), 'row')} of {table} in the period {word}")
     made_of = _made_of(workspace)
-    for name in made_of:
-        if made_of[name] != before.made_of.get(name):
-            reasons.append(f"{name} changed")
+    reasons += [f"{name} changed" for name in made_of if made_of[name] != before.made_of.get(name)]
     return reasons or ["what the figures are computed from changed"], files
 
 

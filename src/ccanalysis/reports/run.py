@@ -348,7 +348,13 @@ def _finish(
     )
     (built / "index.html").write_text(page, encoding="utf-8")
     sources = [
-        {"source": row["source"], "table": row["table"], "file": row["file"], "sha256": row["sha256"], "rows": int(row["read"])}
+        {
+            "source": row["source"],
+            "table": row["table"],
+            "file": row["file"],
+            "sha256": row["sha256"],
+            "rows": int(row["read"]),
+        }
         for _, row in computed.intake.iterrows()
     ]
     manifest = {

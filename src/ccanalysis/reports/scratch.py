@@ -1,4 +1,4 @@
-"""Folders for what a run works with, readable by nobody else; those of a run that was killed are cleared by the next."""
+"""Folders that a run works in, readable by nobody else; those of a run that was killed are cleared by the next."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._show(asked.path)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815  the name that the server looks for
 
     def _known(self, token: str) -> bool:
         return hmac.compare_digest(token.encode("utf-8", "replace"), self.server.token.encode())
@@ -200,7 +200,7 @@ def _read(root: Path, names: list[str]) -> bytes | None:
 
 
 def _policy(page: bytes) -> str:
-    """Return the policy that a page has of itself, so that it also holds before the page is read; else, nothing runs."""
+    """Return the policy that a page has of itself, so that it holds before the page is read; else, nothing runs."""
     found = _POLICY.search(page[:8_000])
     own = html.unescape(found[1].decode("utf-8", "replace")) if found else ""
     return own if _SAFE_POLICY.fullmatch(own) else _NOTHING

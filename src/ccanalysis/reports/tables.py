@@ -40,7 +40,7 @@ MEANINGS = {
     "kind": "What kind of finding it is",
     "gap_shrunk": "The gap to the target that is left after allowing for small numbers",
     "impact": "How many contacts, or seconds, the gap amounts to in the period",
-    "q_value": "Of findings as clear as this one or clearer, the share that chance alone may have given (Benjamini-Hochberg)",
+    "q_value": "Of findings at least as clear as this one, the share that chance may have given (Benjamini-Hochberg)",
     "comparisons": "How many units were compared",
     "sentence": "The finding in words",
     "action": "What to do",
@@ -86,9 +86,7 @@ def write(computed: Results, reader: Reader, folder: Path) -> None:
         rows = [list(row.values()) for row in export.rows(frame.head(workbook.MOST_ROWS), columns)]
         sheets.append(Sheet(name=heading, columns=columns, rows=rows))
     sheets.append(_about(computed, reader, parts))
-    book = workbook.build(
-        sheets, title=f"{computed.facts['centre']}, {computed.period.label}", day=computed.period.end
-    )
+    book = workbook.build(sheets, title=f"{computed.facts['centre']}, {computed.period.label}", day=computed.period.end)
     (folder / WORKBOOK).write_bytes(book)
 
 
