@@ -49,11 +49,8 @@ def lab(sample_run, tmp_path_factory):
         server.wait(timeout=30)
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_runs_by_hand_on_its_default_parameters(lab, browser, name):
-    """Open it, run all cells: no error, its tables and sentences are shown, its charts are drawn."""
-    address, notebooks = lab
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+def opened(page, address, name):
+    """Open a notebook, run all of its cells, and return the addresses beyond the server that the page asked for."""
     outside = []
     page.on("request", lambda request: outside.append(request.url) if address not in request.url else None)
     page.goto(
@@ -66,6 +63,44 @@ def test_a_notebook_runs_by_hand_on_its_default_parameters(lab, browser, name):
     page.wait_for_timeout(1_000)
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_selector(".jp-InputPrompt:has-text('*')", timeout=60_000)
+    return outside
+
+
+def test_a_figure_is_chosen_with_widgets_and_its_rows_are_shown(lab, browser):
+    """Choose a KPI, a level and a unit by hand: table, chart and code follow; the button shows the rows behind them."""
+    address, _ = lab
+    page = browser.new_page(viewport={"width": 1280, "height": 2400})
+    outside = opened(page, address, "00-explore")
+    kpi, level, unit, _ = (page.locator(".widget-dropdown select").nth(place) for place in range(4))
+    code = page.locator(".widget-textarea textarea").first
+    kpi.wait_for(timeout=240_000)
+    kpi.select_option(label="Average handling time of calls")
+    level.select_option(label="Queue")
+    unit.select_option(label="Technical")
+    written = (
+        "() => [...document.querySelectorAll('.widget-textarea textarea')].some(e => e.value.includes('Technical'))"
+    )
+    page.wait_for_function(written, timeout=60_000)
+    assert code.input_value().endswith('centre.look("aht_voice", level="queue", unit="Technical")')
+    panel = page.locator(".jupyter-widgets.widget-vbox").first
+    panel.locator("text=Average handling time of calls: Technical").first.wait_for(timeout=60_000)
+    panel.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000, state="attached")
+    panel.get_by_role("button", name="Show rows").click()
+    panel.locator("text=Rows behind the figure").first.wait_for(timeout=60_000)
+    assert code.input_value().endswith(".rows()")
+    folder = os.environ.get("CCANALYSIS_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / "lab-00-explore.png"))
+    page.close()
+    assert [url for url in outside if not url.startswith(("data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_by_hand_on_its_default_parameters(lab, browser, name):
+    """Open it, run all cells: no error, its tables and sentences are shown, its charts are drawn."""
+    address, notebooks = lab
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    outside = opened(page, address, name)
     saved = notebooks / f"{name}.ipynb"
     deadline = time.monotonic() + 300
     cells = []

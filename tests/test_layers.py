@@ -38,6 +38,7 @@ ORDER = [
     "editions",
     "charts",
     "views",
+    "explore",
     "export",
     "reports",
     "samples",

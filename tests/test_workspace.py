@@ -217,7 +217,8 @@ WRITE_FIELD = 'Write for example wait_s = { column = "Queue time", unit = "s" }'
         (GOOD + '[unit_names]\nteam = " "\n',
          "ccanalysis.toml:15: 'team' in [unit_names] is empty. Give the word, or take the line out"),
         (GOOD + '[[reports]]\nnotebook = "a"\naudience = "boss"\neach = "centre"\n',
-         "ccanalysis.toml:16: 'audience' is 'boss', which is not one of analyst, centre, team, line_manager"),
+         "ccanalysis.toml:16: 'audience' is 'boss', which is not one of "
+         "analyst, centre, quality_lead, team, line_manager"),
         (GOOD + '[[reports]]\nnotebook = "a"\naudience = "team"\neach = "centre"\n',
          "ccanalysis.toml:17: a report for the audience 'team' is made for each 'team'. Write each = \"team\""),
         (GOOD + '[[reports]]\nnotebook = "a"\naudience = "analyst"\neach = "team"\n',

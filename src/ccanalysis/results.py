@@ -484,7 +484,7 @@ def _fingerprint(workspace: Workspace, staged: sources.Staged, period: Period, i
     paths += register.python_files(workspace.register_path)
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file()]
     package = Path(__file__).parent
-    shown = {"reports", "samples", "views", "charts", "display.py", "cli.py", "export.py", "editions.py"}
+    shown = {"reports", "samples", "views", "charts", "display.py", "cli.py", "export.py", "editions.py", "explore.py"}
     shown |= {"outgoing.py", "retention.py", "questions"}
     code = [path for path in sorted(package.rglob("*.py")) if not shown & set(path.relative_to(package).parts)]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in code]

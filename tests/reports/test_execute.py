@@ -239,7 +239,7 @@ def test_a_report_leaves_no_process_behind(job, tmp_path, end):
     """Also those that it started in sessions of their own; a report that hangs costs its own deadline."""
     pids = tmp_path / "pids"
     began = time.monotonic()
-    [outcome] = run(job(CHILDREN.format(pids=str(pids)) + end), deadline_s=10)
+    [outcome] = run(job(CHILDREN.format(pids=str(pids)) + end), deadline_s=20)
     if end.startswith("time"):
         assert outcome.error == "it took longer than 20 s and was stopped"
         assert time.monotonic() - began < 90
@@ -250,7 +250,7 @@ def test_a_report_leaves_no_process_behind(job, tmp_path, end):
 @linux
 def test_a_kernel_that_hangs_is_stopped_with_its_children(job, tmp_path):
     pids = tmp_path / "pids"
-    [outcome] = run(job(CHILDREN.format(pids=str(pids)) + "time.sleep(300)"), engine="kernel", deadline_s=15)
+    [outcome] = run(job(CHILDREN.format(pids=str(pids)) + "time.sleep(300)"), engine="kernel", deadline_s=25)
     assert outcome.error == "it took longer than 25 s and was stopped"
     own, *_ = map(int, pids.read_text().split())
     assert not alive(own)
