@@ -536,3 +536,15 @@ def test_no_driver_is_named_of_what_differs_by_chance_alone(results):
     alike = frame[frame["kpi"].isin(["transfer_rate", "csat", "qa_score", "identity_validation"])]
     assert alike["kpi"].nunique() == 4
     assert not alike[["gap_driver", "change_driver", "mix_driver"]].any(axis=None)
+
+
+def test_the_figures_are_shown_under_every_published_definition_of_them(results):
+    """The register's own gives the figure of the verdict; service level has six, and they differ."""
+    found = results.sensitivity
+    centre = results.verdicts[results.verdicts["level"] == "centre"].set_index("kpi")["value"]
+    own = found[found["own"]].set_index("kpi")["value"]
+    assert {"service_level", "abandon_rate", "fcr", "qa_score"} <= set(own.index)
+    pd.testing.assert_series_equal(own, centre.reindex(own.index), check_names=False)
+    levels = found[found["kpi"] == "service_level"]
+    assert len(levels) == 6 and levels["value"].nunique() > 3
+    assert (levels["difference"] == levels["value"] - own["service_level"]).all()

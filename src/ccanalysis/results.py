@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -42,6 +42,7 @@ FRAMES = (
     "changes",
     "drivers",
     "effects",
+    "sensitivity",
     "expectations",
     "rule_history",
     "ratings",
@@ -361,6 +362,7 @@ def _none_due(period: Period) -> SettingsError:
     )
 
 
+_UNRATED = pd.DataFrame(columns=["kpi", "level", "unit", "period", "rating"])
 SENSITIVITY_COLUMNS = [
     "kpi",
     "variant",
@@ -412,27 +414,51 @@ def sensitivity(
             remedy="Map an export that has it",
             place="kpis.yml",
         )
-    measured = components(
-        staged.tables,
-        kpis,
-        kind=wanted.kind,
-        since=wanted,
-        until=wanted,
-        contract=workspace.tables,
-        calendar=Calendar.of(workspace.centre),
-    )
-    none = pd.DataFrame(columns=["kpi", "level", "unit", "period", "rating"])
-    line = verdicts.series(measured, kpis, [wanted], none)
+    line = _side_by_side(workspace, staged, {chosen: kpis}, wanted)
     if not len(line):
         raise NoInputError(f"there is no row in {wanted.label}", remedy="Give another period, or add the export")
-    about = {each.id: each.measure for each in kpis}
-    line = line.rename(columns={"kpi": "variant"}).assign(kpi=kpi)
-    line["own"] = [about[name] == chosen.measure for name in line["variant"]]
-    line["definition"] = [about[name].about for name in line["variant"]]
-    line["unit_of_value"] = chosen.measure.unit
-    own = line[line["own"]].set_index(["level", "unit"])["value"]
-    line["difference"] = line["value"].to_numpy() - own.reindex(line[["level", "unit"]]).to_numpy()
-    return line[SENSITIVITY_COLUMNS].reset_index(drop=True)
+    return line
+
+
+def _side_by_side(
+    workspace: Workspace, staged: sources.Staged, wanted: Mapping[register.Kpi, Sequence[register.Kpi]], period: Period
+) -> pd.DataFrame:
+    """Measure KPIs under other definitions: `SENSITIVITY_COLUMNS`; no row where nothing can be measured."""
+    parts = []
+    for chosen, kpis in wanted.items():
+        measured = components(
+            staged.tables,
+            kpis,
+            kind=period.kind,
+            since=period,
+            until=period,
+            contract=workspace.tables,
+            calendar=Calendar.of(workspace.centre),
+        )
+        line = verdicts.series(measured, list(kpis), [period], _UNRATED)
+        if not len(line):
+            continue
+        about = {each.id: each.measure for each in kpis}
+        line = line.rename(columns={"kpi": "variant"}).assign(kpi=chosen.id)
+        line["own"] = [about[name] == chosen.measure for name in line["variant"]]
+        line["definition"] = [about[name].about for name in line["variant"]]
+        line["unit_of_value"] = chosen.measure.unit
+        own = line[line["own"]].set_index(["level", "unit"])["value"]
+        line["difference"] = line["value"].to_numpy() - own.reindex(line[["level", "unit"]]).to_numpy()
+        parts.append(line[SENSITIVITY_COLUMNS])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=SENSITIVITY_COLUMNS)
+
+
+def _variants(
+    workspace: Workspace, staged: sources.Staged, kpis: Sequence[register.Kpi], period: Period
+) -> pd.DataFrame:
+    """Measure the centre's figures under every published definition of them."""
+    lacks, wanted = lacking(staged.tables, kpis, workspace.tables), {}
+    for kpi in kpis:
+        if kpi.id not in lacks and kpi.measure.key in published.VARIANTS:
+            with suppress(RegisterError):  # no other definition can be had from interval counts
+                wanted[kpi] = [replace(one, levels=("centre",)) for one in published.as_kpis(kpi)]
+    return _side_by_side(workspace, staged, wanted, period)
 
 
 class _Clock:
@@ -544,6 +570,7 @@ def _work(
         ratings = checks.gate(checked, _reads(kpis), lifting)
     with clock("measure"):
         effects = _effects(workspace, staged, checked, kpis, measured.sums, period)
+        sensitive = _variants(workspace, staged, kpis, period)
     with clock("judge"):
         say("Judging")
         line = verdicts.series(measured, kpis, periods, ratings, last_day=last_day)
@@ -565,6 +592,7 @@ def _work(
         "changes": findings.changes(judged, before),
         "drivers": driven,
         "effects": effects,
+        "sensitivity": sensitive,
         "expectations": checked.expectations,
         "rule_history": checked.by_period,
         "ratings": ratings,

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 
 from ccanalysis import dialects, warehouse
 from ccanalysis.contracts import CONTACTS, TABLES
+from ccanalysis.engine import connect
 from ccanalysis.errors import EnvironmentFaultError, RegisterError, SettingsError
 from ccanalysis.kpis.components import LEVELS, components, lacking, parts
 from ccanalysis.kpis.expressions import parse
 from ccanalysis.kpis.measures import CATALOGUE, Measure, Side, choices, from_catalogue
 from ccanalysis.periods import KINDS, Period
+from ccanalysis.sources.clock_changes import clock_changes
 
 from ..servers import postgres_server
 from .conftest import make_kpi
@@ -296,3 +300,63 @@ def test_an_expression_is_written_for_each_engine(text, postgres, spark):
     """Names and texts as each engine quotes them, and times whatever the zone of its session."""
     read = parse(text, CONTACTS)
     assert (read.written(dialects.POSTGRESQL), read.written(dialects.SPARK)) == (postgres, spark)
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    """DuckDB in this process."""
+    with connect() as connection:
+        yield {1: warehouse.Embedded(connection)}
+
+
+EVERYWHERE = ["embedded", *ENGINES]
+FIRST, LAST = date(2000, 1, 1), date(2040, 12, 31)
+
+
+@pytest.mark.parametrize("engine", EVERYWHERE, indirect=True)
+def test_every_day_of_forty_years_lies_in_the_period_of_the_calendar(engine):
+    """30 December, leap days, weeks of two years: all days from 2000 to 2040, in every kind of period."""
+    store, length = engine[1], (LAST - FIRST).days + 1
+    write = store.dialect
+    numbers = [write.rows([name], [[str(n)] for n in range(125)], ["integer"]) for name in "ab"]
+    day = write.later(write.day(FIRST), "a * 125 + b")
+    kinds = [f"{write.period(kind, 'day')} AS {kind}s" for kind in KINDS]
+    told = store.run(
+        f"SELECT day, {', '.join(kinds)} FROM (SELECT {day} AS day FROM {numbers[0]} x CROSS JOIN {numbers[1]} y) d "
+        f"WHERE day <= {write.day(LAST)} ORDER BY day"
+    ).to_pylist()
+    assert len(told) == length
+    for row in told:
+        assert {kind: row[f"{kind}s"] for kind in KINDS} == {
+            kind: Period.containing(row["day"], kind).start for kind in KINDS
+        }
+
+
+@pytest.mark.parametrize("engine", EVERYWHERE, indirect=True)
+@pytest.mark.parametrize("zone", ["Europe/London", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"])
+def test_the_local_day_and_hour_are_those_of_the_zone_at_every_clock_change_of_forty_years(engine, zone):
+    """A second before each change, at it, an hour after it, and about midnight of 30 and 31 December."""
+    store, info = engine[1], ZoneInfo(zone)
+    write = store.dialect
+    moments = {
+        at.replace(tzinfo=UTC) + timedelta(seconds=step)
+        for change in clock_changes(zone)[1]
+        if FIRST <= (at := change.instant).date() <= LAST
+        for step in (-1, 0, 3600)
+    }
+    moments |= {
+        datetime(year, 12, 30, tzinfo=info).astimezone(UTC) + timedelta(days=day, seconds=step)
+        for year in range(2000, 2041)
+        for day in (0, 1, 2)
+        for step in (-1, 0)
+    }
+    assert len(moments) > 240
+    listed = [[write.text(f"{at:%Y-%m-%d %H:%M:%S}+00:00")] for at in sorted(moments)]
+    local = write.local("moment", zone)
+    given = f"SELECT CAST(told AS {write.types['instant']}) AS moment, told FROM"
+    given = f"({given} {write.rows(['told'], listed, ['text'])} g) m"
+    second = write.second_of_day(local)
+    told = store.run(f"SELECT CAST({local} AS DATE) AS day, {second} AS second FROM {given} ORDER BY told").to_pylist()
+    for at, row in zip(sorted(moments), told, strict=True):
+        here = at.astimezone(info)
+        assert (row["day"], int(row["second"])) == (here.date(), here.hour * 3600 + here.minute * 60 + here.second)

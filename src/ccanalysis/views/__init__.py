@@ -16,7 +16,7 @@ from ccanalysis.views.data import (
     rules_count,
     rules_table,
 )
-from ccanalysis.views.definitions import definition_changes_note, sensitivity_table
+from ccanalysis.views.definitions import definition_changes_note, sensitivity_table, what_the_definition_decides
 from ccanalysis.views.drivers import change_waterfall, driver_table, drivers_note, gap_pareto
 from ccanalysis.views.found import comparisons, findings_note, to_do
 from ccanalysis.views.overrides import overrides_note
@@ -78,6 +78,7 @@ __all__ = [
     "to_do",
     "trust_note",
     "verdict_table",
+    "what_the_definition_decides",
     "who",
     "window_note",
     "worth_a_look",

@@ -5,8 +5,46 @@ from __future__ import annotations
 import pandas as pd
 
 from ccanalysis import text
-from ccanalysis.display import Column, Note, Table
+from ccanalysis.display import Cell, Column, Note, Table
 from ccanalysis.results import Results
+
+
+def what_the_definition_decides(results: Results) -> Table | Note:
+    """Show the centre's figures under every published definition of them, on the same data, and how far they differ."""
+    found = results.sensitivity
+    if found.empty:
+        return Note(kind="paragraph", text="No figure has another published definition that these data would give.")
+    rows = []
+    names = dict(zip(results.kpis["kpi"], results.kpis["name"], strict=True))
+    for kpi, part in found.groupby("kpi", sort=False):
+        unit, known = part["unit_of_value"].iloc[0], part[part["value"].notna()]
+        if known.empty:
+            continue
+        low, high = known.loc[known["value"].idxmin()], known.loc[known["value"].idxmax()]
+        own = known[known["own"]]
+        rows.append(
+            [
+                names[kpi],
+                text.value(own["value"].iloc[0], unit) if len(own) else None,
+                Cell(text=text.value(low["value"], unit), note=str(low["definition"])),
+                Cell(text=text.value(high["value"], unit), note=str(high["definition"])),
+                text.difference(high["value"] - low["value"], unit),
+            ]
+        )
+    columns: list[str | Column] = [
+        "KPI",
+        Column(label="As the register has it", align="right"),
+        Column(label="Lowest", align="right"),
+        Column(label="Highest", align="right"),
+        Column(label="Apart", align="right"),
+    ]
+    return Table(
+        columns=columns,
+        rows=rows,
+        caption=f"The same data under every published definition, {results.period.text}",
+        note="Compare figures of two centres only where both use one definition. All variants: ccanalysis register "
+        "variants KPI.",
+    )
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table:
