@@ -91,6 +91,7 @@ def test(rest: list[str]) -> int:
         "--nbval-lax",
         "notebooks",
         check=False,
+        JUPYTER_DEFAULT_PROVISIONER_NAME="ccanalysis-warm",
     )
     return code or notebooks
 

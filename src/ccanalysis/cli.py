@@ -779,6 +779,8 @@ def _lab(options: argparse.Namespace) -> ExitCode:
         "--LabApp.extension_manager=readonly",
         f"--LabApp.app_settings_dir={Path(__file__).parent / 'lab_settings'}",
     ]
+    # kernels forked from a warm process, where this machine has that
+    os.environ.setdefault("JUPYTER_DEFAULT_PROVISIONER_NAME", "ccanalysis-warm")
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container there is often nobody else
         given.append("--allow-root")
     LabApp.launch_instance([*given, *(["--no-browser"] if options.no_browser else [])])
