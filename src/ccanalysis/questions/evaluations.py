@@ -1,7 +1,7 @@
 """What the questions on quality and on agreement share: evaluations as rows and as wholes, forms, and severity.
 
-A score is weighted points of those possible, over the criteria that applied: one that did not apply has no points and no
-weight. Evaluations that were withdrawn are never looked at.
+A score is weighted points of those possible, over the criteria that applied: one that did not apply has no points and
+no weight. Evaluations that were withdrawn are never looked at.
 """
 
 from __future__ import annotations
@@ -178,8 +178,7 @@ def _weight_changes(rows: pd.DataFrame) -> set[pd.Timestamp]:
     """Return the days from which on a criterion has another weight; weights that are used side by side are none."""
     days = rows.dropna(subset=["weight"]).groupby(["criterion", "weight"])["day"].agg(["min", "max"]).reset_index()
     marks = set()
-    for _, part in days.groupby("criterion"):
-        part = part.sort_values("min")
+    for _, part in days.sort_values("min").groupby("criterion"):
         for before, after in zip(part["max"], part["min"].iloc[1:], strict=False):
             if after > before:
                 marks.add(after)
@@ -238,6 +237,38 @@ def _each(kept: pd.DataFrame, case: str, value: str, every: Sequence[str], apart
         rows.append(row)
     found = pd.DataFrame(rows, columns=SEVERITY)
     return found.assign(q_value=q_values(found["p_value"]))
+
+
+# Of more people than this, evaluators are compared within team, channel and month, not within the people they met.
+_MOST_MET = 150
+
+
+def in_monitoring(whole: pd.DataFrame) -> pd.DataFrame:
+    """Say by how much each evaluator marks higher than others, adjusted for whom they met, on which channel and when.
+
+    Args:
+        whole: Evaluations of call monitoring, as `wholes` returns them.
+
+    Returns:
+        What `severity` returns.
+    """
+    month = whole["day"].dt.strftime("%Y-%m") + " " + whole["channel"].fillna("").astype(str)
+    if 10 <= whole["agent_id"].nunique() <= _MOST_MET:
+        return severity(whole, "agent_id", month.tolist())
+    cell = whole["team"].fillna("").astype(str) + " " + month
+    return severity(whole.assign(cell=cell), "cell")
+
+
+def corrected(points: pd.DataFrame, apart: pd.DataFrame) -> pd.DataFrame:
+    """Take from shares and points what evaluators who mark apart from the others add to them.
+
+    Args:
+        points: What `scored` returns.
+        apart: What `severity` returns; only who is no reference is corrected, by the estimate.
+    """
+    effects = apart.loc[~apart["reference"].astype(bool)].set_index("unit")["value"]
+    effect = points["evaluator_id"].map(effects).astype(float).fillna(0.0)
+    return points.assign(share=points["share"] - effect, earned=points["earned"] - effect * points["possible"])
 
 
 def q_values(p_values: ArrayLike) -> Any:

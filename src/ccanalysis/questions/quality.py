@@ -1,7 +1,7 @@
 """How well contacts are handled: scores by criterion, critical errors by class, and five sources held side by side.
 
-The score is that of call monitoring alone, as the KPI register counts it. What people say of themselves, what colleagues
-and what customers say stands beside it and is never mixed into it: what they differ in is the finding.
+The score is that of call monitoring alone, as the KPI register counts it. What people say of themselves, what
+colleagues and what customers say stands beside it and is never mixed into it: what they differ in is the finding.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ DEVELOPMENT_WEEKS = 13
 RELIABLE, CERTAIN = 0.7, 0.01
 # Fewest evaluations of one criterion for a unit to be compared, and people for two sources to be.
 FEWEST_EVALUATIONS, FEWEST_COMPARED = 5, 10
-# Fewest evaluations, in each week of a course, and weeks on each side of a change.
-_FEWEST_WEEKS = 4
+# Fewest units of a level that are compared with each other.
+FEWEST_UNITS = 4
+# Fewest weeks on each side of a change.
+FEWEST_WEEKS = 4
 # A team was coached where at least this share of it was within this many days; how long after it begins an action
 # may take effect.
 _COACHED, _CAMPAIGN_DAYS, _EFFECT_DAYS = 0.5, 14, 42
@@ -85,7 +87,9 @@ def answer(data: Data) -> Mapping[str, Frame]:
     points = rated.scored(current, nought=nought)
     whole = rated.wholes(points)
     changes = _changes(data, whole)
-    recent = _recent(data, points, changes)
+    apart = rated.in_monitoring(whole)
+    _say_severity(data, apart)
+    recent = _recent(data, rated.corrected(points, apart), changes)
     development = _development(recent)
     return {
         "scores": Frame(_scores(current, points, whole, nought=nought), ["level", "unit", "expression", "criterion"]),
@@ -96,7 +100,7 @@ def answer(data: Data) -> Mapping[str, Frame]:
         "changes": Frame(changes, ["level", "unit"]),
         "critical": Frame(_critical(data, monitored), ["level", "unit", "kind"]),
         "sources": Frame(_sources(rows, current, nought=nought), ["source", "expression", "criterion"]),
-        "differences": Frame(_differences(rows, current, nought=nought), ["source", "criterion"]),
+        "differences": Frame(_differences(rows, current, apart, nought=nought), ["source", "criterion"]),
         "development": Frame(development, ["level", "unit", "criterion"]),
         "cases": Frame(_cases(data, monitored, recent, development), ["level", "unit", "contact_id", "kind"]),
         "forms": Frame(forms[_FORMS], ["label"]),
@@ -115,6 +119,15 @@ def _say_versions(data: Data, forms: pd.DataFrame, monitored: pd.DataFrame) -> N
             data.notes.append(f"The weights of {row['label']} add up to {row['total']:g}, not to 100.")
     if len(monitored) and monitored["expression"].eq("").all():
         data.notes.append("Verbal and written contacts are not told apart: the column expression is empty.")
+
+
+def _say_severity(data: Data, apart: pd.DataFrame) -> None:
+    known = int((~apart["reference"].astype(bool)).sum())
+    if known:
+        data.notes.append(
+            f"{known} of {len(apart)} evaluators mark apart from the others; what is compared between people, teams "
+            "and sources is corrected for it, the scores themselves are not."
+        )
 
 
 def _day(value: Any) -> str:
@@ -137,7 +150,7 @@ def _scores(current: pd.DataFrame, points: pd.DataFrame, whole: pd.DataFrame, *,
         return pd.DataFrame(columns=_SCORES)
     other = rated.wholes(rated.scored(current, nought=not nought)).set_index("evaluation_id")["earned"]
     weights = current.dropna(subset=["weight"]).sort_values("day").groupby("criterion")["weight"].last()
-    asked = current.groupby("criterion")["evaluation_id"].nunique()
+    asked = current.groupby(["expression", "criterion"])["evaluation_id"].nunique()
     rows = []
     for level, unit, part in _units(whole):
         apart = {name: some for name, some in part.groupby("expression") if name}
@@ -151,11 +164,8 @@ def _scores(current: pd.DataFrame, points: pd.DataFrame, whole: pd.DataFrame, *,
         for (expression, criterion), some in part.groupby(["expression", "criterion"], sort=True):
             row = {"level": level, "unit": unit, "expression": expression, "criterion": criterion} | rated.ratio(some)
             row["weight"] = weights.get(criterion, np.nan)
-            if level == "centre" and not points["expression"].nunique() > 1:
-                row["not_applicable"] = 1 - len(some) / asked[criterion]
-            elif level == "centre":
-                of = current[(current["expression"] == expression) & (current["criterion"] == criterion)]
-                row["not_applicable"] = 1 - len(some) / len(of)
+            if level == "centre":
+                row["not_applicable"] = 1 - len(some) / asked[expression, criterion]
             rows.append(row)
     return pd.DataFrame(rows, columns=_SCORES)
 
@@ -194,9 +204,10 @@ def _weeks(days: pd.Series) -> pd.Series:
 def _changes(data: Data, whole: pd.DataFrame) -> pd.DataFrame:
     """Say of each team since when its score changed, by how much more than that of the others.
 
-    The day is that of coaching that reached half of the team, of an action that aims at the score, or the first week
-    that a control chart marks; a change is one where the effect survives the correction for the teams looked at and no
-    other team changed as much at that time. Teams that changed are no part of what the others are held against.
+    The day is that of coaching on one topic that reached half of the team, of an action that aims at the score, or the
+    first week that a control chart marks; a change is one where the effect survives the correction for the teams looked
+    at and no other team changed as much at that time. Teams that changed are no part of what the others are held
+    against.
     """
     whole = whole.dropna(subset=["team"]) if len(whole) else whole
     rows: dict[str, dict[str, Any]] = {}
@@ -205,7 +216,8 @@ def _changes(data: Data, whole: pd.DataFrame) -> pd.DataFrame:
     for team in teams:
         own = whole[whole["team"] == team]
         about = dict.fromkeys(_CHANGES, np.nan) | {"level": "team", "unit": team, "n": len(own), "reason": ""}
-        rows[team] = about | {"action": "", "outcome": "none", "since": pd.NaT}
+        enough = _weeks(own["day"]).nunique() >= 2 * FEWEST_WEEKS
+        rows[team] = about | {"action": "", "outcome": "none" if enough else "cannot tell", "since": pd.NaT}
         found = _dates(data, team, own)
         if found:
             when[team] = found
@@ -243,7 +255,7 @@ def _dates(data: Data, team: str, own: pd.DataFrame) -> dict[str, Any]:
         last, n = coached
         aimed = action if begins is not None and begins <= last + timedelta(days=_EFFECT_DAYS) else ""
         since = last - timedelta(days=last.weekday()) + timedelta(days=7)  # the Monday after it
-        return {"since": since, "reason": f"coaching of {n} of the team, the last on {_day(last)}", "action": aimed}
+        return {"since": since, "reason": f"coaching of {n} people until {_day(last)}", "action": aimed}
     if begins is not None:
         return {"since": begins, "reason": "an action", "action": action}
     marked = _marked(own)
@@ -270,15 +282,17 @@ def _coached(data: Data, team: str, own: pd.DataFrame) -> tuple[pd.Timestamp, in
     if not people or not data.has("activities"):
         return None
     given = data.sql(
-        f"SELECT agent_id, done_on FROM {data.window('activities')} WHERE kind IN ('coaching', 'training')"
+        f"SELECT agent_id, done_on, coalesce(topic, '') AS topic FROM {data.window('activities')} "
+        "WHERE kind = 'coaching'"
     )
     given = given[given["agent_id"].isin(people)].assign(done_on=lambda rows: pd.to_datetime(rows["done_on"]))
     best: tuple[int, pd.Timestamp] | None = None
-    for begin in sorted(given["done_on"].unique()):
-        inside = given[given["done_on"].between(begin, begin + timedelta(days=_CAMPAIGN_DAYS - 1))]
-        reach = inside["agent_id"].nunique()
-        if reach >= _COACHED * len(people) and (best is None or reach > best[0]):
-            best = reach, inside["done_on"].max()
+    for _, part in given.groupby("topic", sort=True):
+        for begin in sorted(part["done_on"].unique()):
+            inside = part[part["done_on"].between(begin, begin + timedelta(days=_CAMPAIGN_DAYS - 1))]
+            reach = inside["agent_id"].nunique()
+            if reach >= _COACHED * len(people) and (best is None or reach > best[0]):
+                best = reach, inside["done_on"].max()
     return None if best is None else (best[1], best[0])
 
 
@@ -286,7 +300,7 @@ def _marked(own: pd.DataFrame) -> pd.Timestamp | None:
     """The Monday of the first week that a control chart of a team's weekly scores marks."""
     course = own.assign(week=own["day"] - pd.to_timedelta(own["day"].dt.weekday, unit="D")).groupby("week")
     sums = course.agg(n=("score", "size"), value=("score", "mean"))
-    if len(sums) < 2 * _FEWEST_WEEKS:
+    if len(sums) < 2 * FEWEST_WEEKS:
         return None
     chart = limits.i_prime_chart(sums["value"], sums["n"].to_numpy(), better="up")
     found = chart.index[chart["point"] != "common_cause"]
@@ -304,7 +318,7 @@ def _effect(whole: pd.DataFrame, team: str, others: list[str], since: pd.Timesta
         row[name] = float(some["earned"].sum() / some["possible"].sum()) if len(some) else np.nan
     weeks = part.assign(week=part["day"].dt.to_period("W"))
     sides = [weeks.loc[own & side, "week"].nunique() for side in (~late, late)]
-    if min(sides) < _FEWEST_WEEKS or not others:
+    if min(sides) < FEWEST_WEEKS or not others:
         return row
     try:
         fit = change.difference_in_differences(part["score"], own, late)
@@ -313,7 +327,7 @@ def _effect(whole: pd.DataFrame, team: str, others: list[str], since: pd.Timesta
     row |= {"effect": fit.effect, "ci_low": fit.interval.low, "ci_high": fit.interval.high, "p_value": fit.p}
     row["others_as_much"] = 0
     if len(others) >= 2:
-        line = weeks[~own].groupby(["week", "team"])["score"].mean().unstack()
+        line = weeks[~own].pivot_table(index="week", columns="team", values="score")
         placebos = change.placebo_effects(line, int((line.index.start_time < since).sum()))
         row["others_as_much"] = int((placebos.abs() >= abs(fit.effect)).sum())
     return row
@@ -333,7 +347,12 @@ def _critical(data: Data, monitored: pd.DataFrame) -> pd.DataFrame:
         each = (
             monitored.assign(error=marks)
             .groupby("evaluation_id")
-            .agg(team=("team", "first"), channel=("channel", "first"), agent_id=("agent_id", "first"), error=("error", "max"))
+            .agg(
+                team=("team", "first"),
+                channel=("channel", "first"),
+                agent_id=("agent_id", "first"),
+                error=("error", "max"),
+            )
         )
         errors, n = int(each["error"].sum()), len(each)
         found = []
@@ -391,9 +410,14 @@ def _sources(rows: pd.DataFrame, current: pd.DataFrame, *, nought: bool) -> pd.D
     return pd.DataFrame(found, columns=_SOURCES)
 
 
-def _differences(rows: pd.DataFrame, current: pd.DataFrame, *, nought: bool) -> pd.DataFrame:
-    """Hold each source against call monitoring: on the same contacts where there are enough, else on the same people."""
+def _differences(rows: pd.DataFrame, current: pd.DataFrame, apart: pd.DataFrame, *, nought: bool) -> pd.DataFrame:
+    """Hold each source against call monitoring: on the same contacts where there are enough, else on the same people.
+
+    Call monitoring is corrected for evaluators who mark apart, else their severity would be taken for a difference.
+    """
     points = _all_sources(rows, current, nought=nought)
+    monitored = points["source"] == rated.MONITORING
+    points = pd.concat([rated.corrected(points[monitored], apart), points[~monitored]])
     found = []
     for source in SOURCES:
         if not (points["source"] == source).any():
@@ -403,7 +427,9 @@ def _differences(rows: pd.DataFrame, current: pd.DataFrame, *, nought: bool) -> 
         both = both[both["criterion"].isin(asked)]
         whole = rated.wholes(both)
         found.append(_difference(whole.assign(share=whole["score"]), source) | {"criterion": ""})
-        found += [_difference(part, source) | {"criterion": name} for name, part in both.groupby("criterion", sort=True)]
+        found += [
+            _difference(part, source) | {"criterion": name} for name, part in both.groupby("criterion", sort=True)
+        ]
     frame = pd.DataFrame(found, columns=_DIFFERENCES)
     frame["q_value"] = rated.q_values(frame["p_value"]) if len(frame) else frame["p_value"]
     stands = frame["q_value"] <= rated.FALSE_DISCOVERIES
@@ -427,7 +453,8 @@ def _difference(part: pd.DataFrame, source: str) -> dict[str, Any]:
     row = dict.fromkeys(_DIFFERENCES, np.nan) | {"source": source, "n": int(other.sum()), "outcome": ""}
     basis, pairs = "people", pd.DataFrame()
     for name, keys in (("contacts", ["contact_id"]), ("people", ["agent_id", "expression"])):
-        means = part.dropna(subset=[keys[0]]).groupby([*keys, other.rename("other")])["share"].mean().unstack()
+        known = part.assign(other=other).dropna(subset=[keys[0]])
+        means = known.pivot_table(index=keys, columns="other", values="share")
         pairs = means.reindex(columns=[False, True]).dropna()
         basis = name
         if name == "contacts" and len(pairs) >= 2 * FEWEST_COMPARED:
@@ -470,20 +497,15 @@ def _development(recent: pd.DataFrame) -> pd.DataFrame:
         rows: list[dict[str, Any]] = []
         for criterion, part in recent.dropna(subset=[column]).groupby("criterion", sort=True):
             counts = part.groupby(column)["value"].size()
-            part = part[part[column].isin(counts.index[counts >= FEWEST_EVALUATIONS])]
-            if part[column].nunique() < FEWEST_PEOPLE_COMPARED:
-                continue
-            rows += _compared(part, level, column, str(criterion))
+            enough = counts.index[counts >= FEWEST_EVALUATIONS]
+            if len(enough) >= FEWEST_UNITS:
+                rows += _compared(part[part[column].isin(enough)], level, column, str(criterion))
         q_values = rated.q_values([row["p_value"] for row in rows])
         for row, q_value in zip(rows, q_values, strict=True):
             row["q_value"] = float(q_value)
             row["outcome"] = _outcome(row)
         found += rows
     return pd.DataFrame(found, columns=_DEVELOPMENT)
-
-
-# Fewest units of a level that are compared with each other.
-FEWEST_PEOPLE_COMPARED = 4
 
 
 def _compared(part: pd.DataFrame, level: str, column: str, criterion: str) -> list[dict[str, Any]]:
@@ -527,7 +549,7 @@ def _outcome(row: Mapping[str, Any]) -> str:
 
 
 def _cases(data: Data, monitored: pd.DataFrame, recent: pd.DataFrame, development: pd.DataFrame) -> pd.DataFrame:
-    """Return contacts of each person to listen to: critical errors of the last period, and evidence of what to develop."""
+    """Return contacts of each person to listen to: critical errors of the last period, and what shows a need."""
     known = monitored.dropna(subset=["agent_id", "contact_id"])
     late = known[(known["day"] >= pd.Timestamp(data.period.start)) & (known["day"] < pd.Timestamp(data.until))]
     wrong = late[late["critical"].notna() | late["auto_fail"]]
@@ -542,5 +564,3 @@ def _cases(data: Data, monitored: pd.DataFrame, recent: pd.DataFrame, developmen
     found = found.assign(level="agent", unit=found["agent_id"].astype(str))
     found = found.drop_duplicates(["unit", "contact_id", "kind", "criterion"])
     return found[_CASES].sort_values(["unit", "day", "contact_id", "kind"])
-
-
