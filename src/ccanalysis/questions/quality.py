@@ -467,8 +467,11 @@ def _difference(part: pd.DataFrame, source: str) -> dict[str, Any]:
     apart = pairs[True] - pairs[False]
     tested = comparison.mean_test(apart, 0.0)
     spread = rated.share_of_spread(float(apart.std(ddof=1)))
+    # from so many on, the interval excludes none or lies within what counts as alike, whichever needs fewer
+    margin = max(abs(tested.estimate), ALIKE - abs(tested.estimate))
+    needed = float(sampling.sample_size_proportion(margin, share=spread))
     row |= {"value": tested.estimate, "ci_low": tested.interval.low, "ci_high": tested.interval.high}
-    row |= {"p_value": tested.p, "needed": float(sampling.sample_size_proportion(ALIKE, share=spread))}
+    row |= {"p_value": tested.p, "needed": max(needed, len(pairs) + 1.0)}
     order = icc(pairs.to_numpy(), kind="consistency")
     return row | {"order": order.estimate, "order_low": order.interval.low, "order_high": order.interval.high}
 

@@ -163,11 +163,11 @@ def to_do(results: Results) -> Note:
     for row in _changed(results).to_dict("records"):
         if row["outcome"] == "improved":
             words = f"Recognise {row['unit']}: its quality improved by more than chance."
-            more = "Ask what was done and offer it to teams with the same need; measure again in two months."
+            more = "Ask what was done, offer it to teams with the same need, and measure again in two months."
         else:
             words = f"Ask {row['unit']} what changed around {common.day(row['since'])}: its quality got worse."
             more = "Look at the criteria below before coaching anybody."
-        items.append(Item(text=words, detail=f"{more} {_change_sentence(row)}"))
+        items.append(Item(text=words, detail=f"By {_points(row['effect'])} against the other teams. {more}"))
     critical = _rows(results, "critical")
     apart = critical[critical["outcome"] == "more than others"] if len(critical) else critical
     for (level, unit), part in apart.groupby(["level", "unit"], sort=False) if len(apart) else ():
@@ -395,6 +395,27 @@ def changes_table(results: Results) -> Table | Note:
     )
 
 
+def critical_note(results: Results) -> Note:
+    """Say for the whole centre, or the reader's own team, how many evaluations had an error of each class."""
+    found = _rows(results, "critical")
+    if found.empty:
+        return Note(kind="paragraph", text="Critical errors were not given.")
+    level, units = _own(results)
+    items = []
+    for row in found[(found["level"] == level) & found["unit"].isin(units)].to_dict("records"):
+        who = "" if level == "centre" else f"{row['unit']}: "
+        items.append(
+            Item(
+                text=f"{who}{text.value(row['value'], 'share')} without an error {ERRORS[row['kind']]}."
+                if row["kind"] != quality.AUTO_FAIL
+                else f"{who}{text.value(row['value'], 'share')} not {ERRORS[row['kind']]}.",
+                detail=f"{text.number(row['errors'])} of {text.number(row['n'])} evaluations had one; "
+                f"{text.interval({**row, 'unit_of_value': 'share'})}.",
+            )
+        )
+    return Note(kind="list", items=items) if items else Note(kind="paragraph", text="Too few evaluations to be shown.")
+
+
 def critical_table(results: Results) -> Table | Note:
     """Show evaluations without a critical error, each class for itself."""
     found = _rows(results, "critical")
@@ -421,31 +442,35 @@ def critical_table(results: Results) -> Table | Note:
     )
 
 
-def sources_chart(results: Results) -> Figure | Note:
+def sources_charts(results: Results) -> list[Figure]:
     """Draw by how much each source marks above or below call monitoring, per criterion."""
     found = results.answered("differences")
     found = found[found["value"].notna()] if len(found) else found
-    if found.empty:
-        return Note(kind="paragraph", text="No other source has enough people in common with call monitoring.")
-    part = found.assign(
-        name=[row.criterion or "Whole form" for row in found.itertuples()],
-        kind=found["source"].map(SOURCES),
-        n=found["people"],
-        **{column: 100 * found[column] for column in ("value", "ci_low", "ci_high")},
-    )
-    part = part.assign(name=part["kind"].str.capitalize() + ": " + part["name"])
-    apart = found[(found["criterion"] == "") & found["outcome"].isin(["higher", "lower"])]
-    alt = " ".join(_source_sentence(row) for row in apart.to_dict("records")) or "No source differs beyond chance."
-    return charts.intervals_chart(
-        part,
-        "percentage points",
-        title="How far other sources mark from call monitoring, in percentage points",
-        alt=alt,
-        kind="kind",
-        heading="Source and criterion",
-        reference=0.0,
-        reference_name="as call monitoring",
-    )
+    drawn = []
+    for source, part in found.groupby("source", sort=False) if len(found) else ():
+        whole = part[part["criterion"] == ""]
+        apart = whole[whole["outcome"].isin(["higher", "lower"])]
+        title = f"{WHO[source]} much as evaluators do" if (whole["outcome"] == "alike").any() else ""
+        if len(apart):
+            title = f"{WHO[source]} {apart['outcome'].iloc[0]} than evaluators do"
+        alt = _source_sentence(apart.iloc[0].to_dict()) if len(apart) else "On the whole form no difference stands out."
+        shown = part.assign(
+            name=[row.criterion or "Whole form" for row in part.itertuples()],
+            n=part["people"],
+            **{column: 100 * part[column] for column in ("value", "ci_low", "ci_high")},
+        )
+        drawn.append(
+            charts.intervals_chart(
+                shown,
+                "percentage points",
+                title=f"{title or SOURCES[source].capitalize()}, in percentage points",
+                alt=alt,
+                heading="Criterion",
+                reference=0.0,
+                reference_name="as evaluators",
+            )
+        )
+    return drawn
 
 
 def blind_spots(results: Results) -> Note:
@@ -462,7 +487,10 @@ def blind_spots(results: Results) -> Note:
                 told.append(f"{words} {text.listed(names)}")
         unsure = part[part["outcome"] == "cannot tell"]
         if len(unsure):
-            names = [f"{row.criterion or 'the whole form'} ({row.needed:.0f} people)" for row in unsure.itertuples()]
+            names = [
+                f"{row.criterion or 'the whole form'} (at least {row.needed:.0f} {row.basis} would tell)"
+                for row in unsure.itertuples()
+            ]
             told.append(f"cannot tell yet in {text.listed(names)}")
         whole = part[part["criterion"] == ""]
         order = ""
@@ -470,10 +498,7 @@ def blind_spots(results: Results) -> Note:
             row = whole.iloc[0]
             order = (
                 f"Whom it marks high and low agrees with call monitoring by {row['order']:.2f} (1 is always; likely "
-                f"{row['order_low']:.2f} to {row['order_high']:.2f}; {text.count(row['people'], row['basis'][:-1])})."
-                if row["basis"] == "contacts"
-                else f"Whom it marks high and low agrees with call monitoring by {row['order']:.2f} (1 is always; "
-                f"likely {row['order_low']:.2f} to {row['order_high']:.2f}; {text.number(row['people'])} people)."
+                f"{row['order_low']:.2f} to {row['order_high']:.2f}; {text.number(row['people'])} {row['basis']})."
             )
         items.append(Item(text=f"{SOURCES[source].capitalize()}: {'; '.join(told)}.", detail=order))
     return Note(kind="list", title="Agreement and blind spots", items=items)
