@@ -44,7 +44,8 @@ def read(data: Data) -> pd.DataFrame:
         The columns of `ROWS`; no row where evaluations were not given.
     """
     if not data.has("evaluations"):
-        return pd.DataFrame(columns=ROWS)
+        numbers = dict.fromkeys(("points", "max_points", "weight"), float) | {"auto_fail": bool, "expert": bool}
+        return pd.DataFrame(columns=ROWS).astype(numbers | {"day": "datetime64[us]"})
     found = data.sql(
         "SELECT evaluation_id, criterion, contact_id, source, evaluator_id, coalesce(form, '') AS form, "
         "coalesce(form_version, '') AS version, channel, coalesce(expression, '') AS expression, team, agent_id, "

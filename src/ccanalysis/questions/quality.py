@@ -298,7 +298,7 @@ def _coached(data: Data, team: str, own: pd.DataFrame) -> tuple[pd.Timestamp, in
 
 def _marked(own: pd.DataFrame) -> pd.Timestamp | None:
     """The Monday of the first week that a control chart of a team's weekly scores marks."""
-    course = own.assign(week=own["day"] - pd.to_timedelta(own["day"].dt.weekday, unit="D")).groupby("week")
+    course = own.assign(week=own["day"] - pd.to_timedelta(own["day"].dt.day_of_week, unit="D")).groupby("week")
     sums = course.agg(n=("score", "size"), value=("score", "mean"))
     if len(sums) < 2 * FEWEST_WEEKS:
         return None

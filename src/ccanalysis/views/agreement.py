@@ -44,7 +44,7 @@ def _apart(results: Results) -> pd.DataFrame:
 
 
 def _ends(low: float, high: float) -> str:
-    return f"likely {100 * low:+.1f} to {100 * high:+.1f}"
+    return f"likely {100 * low:+z.1f} to {100 * high:+z.1f}"
 
 
 def _severity_sentence(row: Mapping[str, Any]) -> str:
@@ -149,8 +149,9 @@ def to_do(results: Results) -> Note:
                 text=f"Let {row['unit']} calibrate with {row['other']} ({row['reason']}){what}."
                 if row["other"]
                 else f"Let {row['unit']} calibrate with an expert{what}.",
-                detail=f"{_severity_sentence(own.to_dict())} Until then read scores of people whom {row['unit']} met "
-                "with that in mind: it says nothing about these people.",
+                detail=f"By about {text.difference(own['same'] if pd.notna(own['same']) else own['met'], 'share')}. "
+                f"Until then read scores of people whom {row['unit']} met with that in mind: it says nothing about "
+                "these people.",
             )
         )
     if _alpha(results).empty:
@@ -284,7 +285,7 @@ def severity_chart(results: Results) -> Figure | Note:
     return charts.intervals_chart(
         part,
         "percentage points",
-        title=f"{text.listed(apart['unit'].tolist())} apart from the others, in percentage points of the score"
+        title=f"Apart from the others: {text.listed(apart['unit'].tolist())}, in percentage points of the score"
         if len(apart)
         else "No evaluator stands apart, in percentage points of the score",
         alt=alt,
@@ -305,7 +306,7 @@ def evaluators_table(results: Results) -> Table | Note:
         if pd.isna(row[name]):
             return Cell(text="cannot tell" if row[f"n_{name}"] else "none", note=f"n {text.number(row[f'n_{name}'])}")
         ends = _ends(row[f"{name}_low"], row[f"{name}_high"])
-        return Cell(text=f"{100 * row[name]:+.1f}", note=f"{ends}; n {text.number(row[f'n_{name}'])}")
+        return Cell(text=f"{100 * row[name]:+z.1f}", note=f"{ends}; n {text.number(row[f'n_{name}'])}")
 
     with_expert = bool((found["n_expert"].fillna(0) > 0).any())
     rows = []
@@ -351,7 +352,7 @@ def criteria_table(results: Results) -> Table | None:
         [
             str(row["unit"]),
             str(row["criterion"]),
-            Cell(text=f"{100 * row['value']:+.1f}", note=_ends(row["ci_low"], row["ci_high"])),
+            Cell(text=f"{100 * row['value']:+z.1f}", note=_ends(row["ci_low"], row["ci_high"])),
             text.number(row["n_same"]),
             words.get(row["outcome"], "Not beyond chance"),
         ]
@@ -372,7 +373,7 @@ def pairs_table(results: Results) -> Table | Note:
         [
             f"{row['unit']} and {row['other']}",
             Cell(
-                text=f"{100 * row['difference']:+.1f}",
+                text=f"{100 * row['difference']:+z.1f}",
                 note=_ends(row["low"], row["high"]) + ("" if row["q_value"] > 0.05 else "; beyond chance"),
             ),
             Cell(text=f"{row['value']:.2f}", note=f"likely {row['ci_low']:.2f} to {row['ci_high']:.2f}"),
@@ -404,7 +405,7 @@ def teams_table(results: Results) -> Table | Note:
             "Centre" if row["level"] == "centre" else str(row["unit"]),
             text.value(row["value"], "share"),
             Cell(text=text.value(row["adjusted"], "share"), note=text.interval({**row, "unit_of_value": "share"})),
-            f"{100 * row['difference']:+.1f} points",
+            f"{100 * row['difference']:+z.1f} points",
             text.value(row["by_apart"], "share"),
             text.number(row["n"]),
         ]

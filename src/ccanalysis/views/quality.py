@@ -74,7 +74,7 @@ def _points(value: float) -> str:
 def _ends(row: Mapping[str, Any]) -> str:
     """An interval of a difference, with its signs where they differ."""
     low, high = (100 * row[end] for end in ("ci_low", "ci_high"))
-    return f"likely {low:+.1f} to {high:+.1f}"
+    return f"likely {low:+z.1f} to {high:+z.1f}"
 
 
 def _score_sentence(results: Results, level: str, unit: str, who: str) -> str:
@@ -368,7 +368,7 @@ def changes_table(results: Results) -> Table | Note:
     rows = []
     for row in found.to_dict("records"):
         known = pd.notna(row["effect"])
-        effect = Cell(text=f"{100 * row['effect']:+.1f} points", note=_ends(row)) if known else ""
+        effect = Cell(text=f"{100 * row['effect']:+z.1f} points", note=_ends(row)) if known else ""
         looked = common.day(row["since"])
         rows.append(
             [
