@@ -295,6 +295,7 @@ def test_a_team_of_two_has_no_row(asked):
         for team, people in (("Aire", 3), ("Pair", 2))
         for place in range(12)
     ]
+    rows[0] |= {"critical": "customer"}
     found = asked(table(*rows))
     for name in ("scores", "courses", "changes", "critical"):
         assert set(of(found[name], level="team")["unit"]) == {"Aire"}
