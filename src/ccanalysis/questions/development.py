@@ -718,7 +718,7 @@ def _done(done: pd.DataFrame, found: _Comparison) -> pd.DataFrame:
         team=[found.teams[found.place[row.agent_id], found._day(row.done_on)] for row in done.itertuples()],
     )
     parts = [
-        _counted(rows.assign(level="centre", unit="centre"), by_topic=True),
+        _counted(rows[rows["topic"] != ""].assign(level="centre", unit="centre"), by_topic=True),
         _counted(rows.assign(level="centre", unit="centre"), by_topic=False),
         _counted(rows[rows["team"] != ""].assign(level="team", unit=lambda part: part["team"]), by_topic=False),
         _counted(rows.assign(level="agent", unit=lambda part: part["agent_id"]), by_topic=True),

@@ -163,17 +163,12 @@ def _needs_sentence(results: Results) -> str:
         shown = own[own["source"] == "figures"]
         if shown.empty:
             return "Nobody of your people stands out from the team by more than chance."
-        told = [
-            f"{common.person(results, str(row['unit']))} on {row['need'].lower()}" for row in shown.to_dict("records")
-        ]
+        told = [f"{common.person(results, str(row['unit']))} on {_need(row)}" for row in shown.to_dict("records")]
         return f"By more than chance stands out: {text.listed(told)}."
     counted = needs[(needs["level"] == "centre") & (needs["source"] == "figures")]
     if counted.empty:
         return "Nobody stands out from their team by more than chance."
-    told = [
-        f"{text.count(row['people'], 'person', 'people')} on {row['need'].lower()}"
-        for row in counted.to_dict("records")
-    ]
+    told = [f"{text.count(row['people'], 'person', 'people')} on {_need(row)}" for row in counted.to_dict("records")]
     return f"From their teams stand out by more than chance: {text.listed(told)}."
 
 
@@ -209,7 +204,7 @@ def to_do(results: Results) -> Note:
         )
         items += [
             Item(
-                text=f"Ask line managers what is done about {row['need'].lower()}: "
+                text=f"Ask line managers what is done about {_need(row)}: "
                 f"{text.count(row['people'], 'person', 'people')} "
                 f"{'stands' if row['people'] == 1 else 'stand'} out from their team.",
                 detail="Line managers see who it is.",
@@ -233,7 +228,7 @@ def _help(results: Results, row: Mapping[str, Any]) -> Item:
         f"{text.value(row['value'], unit)} (n {text.number(row['n'])}, {text.interval({**row})}), team mates "
         f"{text.value(row['others'], unit)}, in the last 8 weeks."
     )
-    about = str(row["need"]).lower()
+    about = _need(row)
     done = (
         f" The last activity on it was {row['done_kind']} on {common.day(row['done_on'])}."
         if _has(row["done_on"])
@@ -247,6 +242,11 @@ def _help(results: Results, row: Mapping[str, Any]) -> Item:
     if row["measure"] == IDENTITY:
         return Item(text=f"Go through missed identity checks with {person}.", detail=f"{figures}{done}")
     return Item(text=f"Agree with {person} on help with {about}.", detail=f"{figures}{done}")
+
+
+def _need(row: Mapping[str, Any]) -> str:
+    """Name a need as people speak of it."""
+    return {IDENTITY: "identity checks", TIME: "handling time"}.get(row["need"], str(row["need"]).lower())
 
 
 def _has(value: Any) -> bool:
@@ -283,7 +283,7 @@ def needs_table(results: Results) -> Table | Note:
         )
     rows = [
         [
-            str(row["need"]),
+            _need(row).capitalize(),
             "the whole centre" if row["level"] == "centre" else str(row["unit"]),
             "recorded with an activity" if row["source"] == "recorded" else "shown by figures",
             text.number(row["people"]) if _has(row["people"]) else "hidden",
@@ -557,7 +557,7 @@ def own_needs(results: Results) -> Table | Note | None:
         rows.append(
             [
                 common.person(results, str(row["unit"])),
-                str(row["need"]),
+                _need(row).capitalize(),
                 "their figures" if shown else "recorded",
                 Cell(
                     text=f"{text.value(row['value'], unit)}, team mates {text.value(row['others'], unit)}"
