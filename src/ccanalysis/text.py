@@ -124,6 +124,8 @@ def value(amount: float, unit: str) -> str:
         return duration(amount)
     if unit == "per_1000":
         return f"{amount:z,.2f} per 1,000"
+    if unit == "money":  # the heading names the currency
+        return f"{amount:z,.2f}"
     return f"{amount:z,.1f}" + (" points" if unit == "points" else "")
 
 
@@ -163,6 +165,19 @@ def money(amount: float, currency: str) -> str:
     """
     sign = {"GBP": "£", "EUR": "€", "USD": "$"}.get(currency)
     return f"{sign}{number(amount)}" if sign else f"{number(amount)} {currency}"
+
+
+def price(amount: float, currency: str) -> str:
+    """Write what one thing costs, with pence.
+
+    Examples:
+        >>> price(3.926, "GBP"), price(0.5, "CHF")
+        ('£3.93', '0.50 CHF')
+    """
+    if _missing(amount):
+        return NO_VALUE
+    sign = {"GBP": "£", "EUR": "€", "USD": "$"}.get(currency)
+    return f"{sign}{number(amount, 2)}" if sign else f"{number(amount, 2)} {currency}"
 
 
 def listed(items: list[str]) -> str:

@@ -16,7 +16,7 @@ SERIES, TARGET, MISSED = (COLOURS[name][0] for name in ("series_1", "target", "m
 IMPROVING, WORSENING, CHANGED = (COLOURS[name][0] for name in ("improving", "worsening", "changed"))
 LONGEST_NAME = 24
 _AXES = {"share": "%", "s": "seconds", "per_1000": "per 1,000", "points": "points"}
-_HOVER = {"share": ".1f}%", "s": ",.1f} s", "per_1000": ",.2f} per 1,000", "points": ",.1f} points"}
+_HOVER = {"share": ".1f}%", "s": ",.1f} s", "per_1000": ",.2f} per 1,000", "points": ",.1f} points", "money": ",.2f}"}
 
 
 def factor_of(unit: str) -> float:
