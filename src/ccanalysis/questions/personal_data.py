@@ -46,26 +46,35 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[+(]?\d(?:[\s.()/\-\u2010-\u2015]{0,2}\d){3,}\)?"), NUMBER),
 )
 _CUES = re.compile(
-    r"\b(?P<cue>(?i:my name is|my name'?s|name:|mr|mrs|ms|miss|mx|dr|regards|sincerely|faithfully|signed|dear|spoke (?:to|with)|"
-    r"speak (?:to|with)|talked to|dealt with by|served by|called|ring|phone|contact|from|with|to|by)\b[.,:]?\s+)"
+    r"\b(?P<cue>(?i:my name is|my name'?s|name:|mr|mrs|ms|miss|mx|dr|regards|sincerely|faithfully|signed|dear|"
+    r"spoke (?:to|with)|speak (?:to|with)|talked to|dealt with by|served by|called|ring|phone|contact|from|with|to|by)"
+    r"\b[.,:]?\s+)"
     rf"(?P<name>{_NAMELIKE}(?:\s+{_NAMELIKE}){{0,2}})"
 )
 _ROW = re.compile(rf"(?<!\[)\b{_NAMELIKE}(?:\s+{_NAMELIKE})+\b(?!\])")
 # A single word at the beginning of a sentence is a name where it does what a person does.
 _DOES = re.compile(
-    r"\s+(?:was|is|has|had|were|did|helped|dealt|called|rang|phoned|told|explained|said|sorted|never|also|and \w+ (?:was|were))\b"
+    r"\s+(?:was|is|has|had|were|did|helped|dealt|called|rang|phoned|told|explained|said|sorted|never|also"
+    r"|and \w+ (?:was|were))\b"
 )
 _TOKEN = re.compile(rf"\[[a-z\-.]+\]|{_WORD}")
+# What is no name though it is written large.
 _SMALL = frozenset(
-    "i i'm i've i'd i'll he she it we you they this that these those there who what which everything nothing something "
-    "everyone everybody someone somebody nobody anyone anybody all both service staff agent customer a an the monday tuesday wednesday thursday friday saturday sunday january february march april "
-    "may june july august september october november december ok english british uk".split()
+    """
+    i i'm i've i'd i'll he she it we you they this that these those there who what which everything nothing something
+    everyone everybody someone somebody nobody anyone anybody all both service staff agent customer a an the ok
+    monday tuesday wednesday thursday friday saturday sunday
+    january february march april may june july august september october november december english british uk
+    """.split()  # noqa: SIM905  words read better than a list of them
 )
 # Names that are words too: in small letters they are words.
 _ALSO_WORDS = frozenset(
-    "will mark may grace hope rose joy bill grant frank summer april june august dawn sky art drew rob sue pat chase miles "
-    "faith penny price long short young old white black brown green gray king day best good man hand cook baker page read "
-    "wells west east north south bell post case call rich wood stone field hill bush reed swift noble power cash".split()
+    """
+    will mark may grace hope rose joy bill grant frank summer april june august dawn sky art drew rob sue pat chase
+    miles faith penny price long short young old white black brown green gray king day best good man hand cook baker
+    page read wells west east north south bell post case call rich wood stone field hill bush reed swift noble power
+    cash
+    """.split()  # noqa: SIM905
 )
 
 

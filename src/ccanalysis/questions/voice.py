@@ -9,7 +9,7 @@ themselves in the survey.
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -42,7 +42,8 @@ PRACTICALLY_ABSENT = 1.0
 WORTH_KNOWING = 2.0
 # Themes that are looked for: one per so many texts, within bounds.
 TEXTS_PER_THEME, FEWEST_THEMES, MOST_THEMES = 80, 4, 20
-# A text is of a theme that it fits so well, 0 to 1; terms make one theme where they share so much of their recent texts.
+# A text is of a theme that it fits so well, 0 to 1; terms make one theme where they share so much of their recent
+# texts.
 FITS_FROM, TOGETHER = 0.25, 0.4
 MOST_TERMS = 2_000
 # Quotes per theme, how much of one may be masked and how many words
@@ -110,7 +111,8 @@ def _asked(data: Data) -> pd.DataFrame:
     day = engine.quoted("local_date")
     rows = data.sql(
         f"SELECT s.{day} AS day, s.answered_at IS NOT NULL AS answered, s.csat, s.nps, s.effort, "
-        f"({contact['resolution']})::VARCHAR AS resolution, s.channel, s.team, ({contact['reason']})::VARCHAR AS reason "
+        f"({contact['resolution']})::VARCHAR AS resolution, s.channel, s.team, "
+        f"({contact['reason']})::VARCHAR AS reason "
         f"FROM {data.window('surveys')} s {joined} ORDER BY s.survey_id"
     )
     scores = ["csat", "nps", "effort"]
@@ -233,7 +235,7 @@ def _course(data: Data, asked: pd.DataFrame, weights: pd.Series) -> pd.DataFrame
 # What customers write.
 @dataclass(frozen=True)
 class _Theme:
-    """A theme: its name, its terms, which texts are of it, how well each fits, and the q-value of its terms if tested."""
+    """A theme: its name and terms, which texts are of it, how well each fits, and the q-value of tested terms."""
 
     label: str
     terms: list[str]
@@ -276,13 +278,14 @@ def _themes(data: Data) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.Da
         label = _label(_telling(group), found)
         terms.loc[terms["term"].isin(group), "theme"] = label
         q_value = float(terms.loc[terms["term"].isin(group), "q_value"].min())
-        found.append(_Theme(label, _telling(group), own.any(axis=1), own.sum(axis=1).astype(float), q_value))
-    left = ~np.logical_or.reduce([one.about for one in found]) if found else np.ones(len(words), dtype=bool)
+        together = own.sum(axis=1)
+        found.append(_Theme(label, _telling(group), together > 0, together.astype(float), q_value))
+    left = ~_any(found, len(words))
     for names, own, fit in _standing(vocabulary, left):
         if own.sum() >= FEWEST_OF_THEME:
             found.append(_Theme(_label(names, found), names[:6], own, fit))
     of = {source: (texts["source"] == source).to_numpy() for source in WRITTEN}
-    about = np.logical_or.reduce([one.about for one in found]) if found else ~left
+    about = _any(found, len(words))
     told["themed"] = [int((about & of[source]).sum()) for source in told["source"]]
     rows = []
     for one in found:
@@ -292,6 +295,14 @@ def _themes(data: Data) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.Da
     themes = _compared(rows, _THEMES)
     quotes = _quotes(themes, found, words, texts["source"].to_numpy(), late)
     return themes, terms, quotes, told
+
+
+def _any(themes: Sequence[_Theme], size: int) -> np.ndarray:
+    """Tell which texts are of any theme."""
+    found = np.zeros(size, dtype=bool)
+    for one in themes:
+        found |= one.about
+    return found
 
 
 def _texts(data: Data) -> pd.DataFrame:
@@ -376,14 +387,12 @@ def _terms(vocabulary: _Vocabulary, late: np.ndarray) -> pd.DataFrame:
 
     Of terms that stand in the same texts only the longest is compared, for it says most.
     """
-    rows, seen = [], set()
-    for place in sorted(
-        range(len(vocabulary.names)), key=lambda at: (-len(vocabulary.names[at]), vocabulary.names[at])
-    ):
+    rows, seen, names = [], set(), vocabulary.names
+    for place in sorted(range(len(names)), key=lambda at: (-len(names[at]), names[at])):
         own = vocabulary.within[:, place]
         if own.tobytes() not in seen:
             seen.add(own.tobytes())
-            rows.append({"term": vocabulary.names[place], "theme": ""} | _counted(own, late))
+            rows.append({"term": names[place], "theme": ""} | _counted(own, late))
     compared = _compared(rows, _TERMS)
     return compared[compared["outcome"].isin(["new", "rising"])].reset_index(drop=True)
 
@@ -415,7 +424,9 @@ def _standing(vocabulary: _Vocabulary, left: np.ndarray) -> list[tuple[list[str]
     count = min(max(int(left.sum()) // TEXTS_PER_THEME, FEWEST_THEMES), MOST_THEMES, *weights.shape)
     if count < 1 or not weights.nnz:
         return []
-    factors = NMF(n_components=count, init="nndsvd", random_state=SEED, max_iter=400).fit(weights)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore")  # factors that are not settled to the last digit tell the same themes
+        factors = NMF(n_components=count, init="nndsvd", random_state=SEED, max_iter=400).fit(weights)
     parts = factors.components_[np.linalg.norm(factors.components_, axis=1) > 0]
     parts = parts / np.linalg.norm(parts, axis=1)[:, None]
     # how far a text points the way of a theme: rounded, so that the last bits decide nothing
@@ -513,12 +524,9 @@ def _quotes(
         chosen: list[int] = []
         for at in order:
             # two of one wording tell no more than one
-            told = len(personal_data.without_signs(shown[at]).split()) >= FEWEST_WORDS
-            if (
-                told
-                and shown[at].count("[") <= MOST_GAPS
-                and not {shown[at][:20]} & {shown[other][:20] for other in chosen}
-            ):
+            said = len(personal_data.without_signs(shown[at]).split()) >= FEWEST_WORDS
+            again = shown[at][:20] in {shown[other][:20] for other in chosen}
+            if said and not again and shown[at].count("[") <= MOST_GAPS:
                 chosen.append(int(at))
             if len(chosen) == QUOTES:
                 break

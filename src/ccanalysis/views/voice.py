@@ -58,15 +58,17 @@ def _ends(low: float, high: float, unit: str) -> str:
 
 def _times(row: Mapping[str, Any]) -> str:
     if row["n_before"] == 0:
-        return "never before"
+        return "none before"
     return f"{row['ratio']:.1f} times as often, likely {row['ci_low']:.1f} to {row['ci_high']:.1f} times"
 
 
 def _theme_sentence(results: Results, row: Mapping[str, Any]) -> str:
     """Say how often a theme came, and how often before."""
     now = f"{text.number(row['n_recent'])} of {text.count(row['texts_recent'], 'text')} since {_recent(results)}"
+    if row["n_before"] == 0:
+        return f"'{row['theme']}' in {now}, and in none of {text.number(row['texts_before'])} before."
     was = f"{text.number(row['n_before'])} of {text.number(row['texts_before'])} before"
-    return f"{row['theme']}: in {now} and {was} ({_times(row)})."
+    return f"'{row['theme']}' in {now}, and in {was} ({_times(row)})."
 
 
 def _who_answers(results: Results) -> str:
@@ -108,8 +110,8 @@ def _why_no_themes(results: Results) -> str:
         return _NOT_KEPT
     have = text.count(int(texts["texts"].sum()), "text")
     return (
-        f"Customers wrote {have} in the window; from {voice.FEWEST_TEXTS} on, {voice.FEWEST_RECENT} of them in the last "
-        f"{voice.RECENT_WEEKS} weeks, themes can be told."
+        f"Customers wrote {have} in the window; from {voice.FEWEST_TEXTS} on, {voice.FEWEST_RECENT} of them in the "
+        f"last {voice.RECENT_WEEKS} weeks and as many before, themes can be told."
     )
 
 
@@ -119,7 +121,7 @@ def headline(results: Results) -> str:
     if new:
         return f"New in what customers write: {_theme_sentence(results, new[0])}"
     if rising:
-        return f"Customers write more often of {_theme_sentence(results, rising[0])}"
+        return f"More often in what customers write: {_theme_sentence(results, rising[0])}"
     return _satisfied(results) or _who_answers(results)
 
 
@@ -141,36 +143,32 @@ def _scored(row: Mapping[str, Any]) -> str:
         return ""
     ends = _ends(row["satisfied_low"], row["satisfied_high"], "share")
     return (
-        f"Of {text.count(row['rated'], 'customer')} who wrote of it in a survey, {text.value(row['satisfied'], 'share')} "
-        f"were satisfied ({ends})."
+        f"Of {text.count(row['rated'], 'customer')} who wrote of it in a survey, "
+        f"{text.value(row['satisfied'], 'share')} were satisfied ({ends})."
     )
 
 
 def to_do(results: Results) -> Note:
     """Recommend what to do about what is new, what comes more often, and who is not heard."""
-    items = []
-    for row in _themes(results, "new"):
-        items.append(
-            Item(
-                text=f"Find out today what is behind '{row['theme']}' and who can mend it.",
-                detail=f"{_theme_sentence(results, row)} {_scored(row)}".strip(),
-            )
+    asked = {
+        "new": "Find out today what is behind '{}', and who can mend it.",
+        "rising": "Take '{}' to whoever is responsible, with the comments below.",
+    }
+    items = [
+        Item(
+            text=asked[row["outcome"]].format(row["theme"]),
+            detail=f"{_theme_sentence(results, row)} {_scored(row)}".strip(),
         )
-    for row in _themes(results, "rising"):
-        items.append(
-            Item(
-                text=f"Take '{row['theme']}' to whoever is responsible, with the comments below.",
-                detail=f"{_theme_sentence(results, row)} {_scored(row)}".strip(),
-            )
-        )
+        for row in _themes(results, "new", "rising")
+    ]
     score = _part(results, "scores", "measure", "csat")
     if score and score["bias"] != "none found":
         items.append(
             Item(
-                text=f"Say {text.value(score['weighted'], 'share')} satisfied, not {text.value(score['raw'], 'share')}, "
-                "wherever the whole centre is meant.",
-                detail="Remind customers whose contact was not resolved once more, or ask some of them by telephone: what "
-                "they think is told by few of them.",
+                text=f"Say {text.value(score['weighted'], 'share')} satisfied, not "
+                f"{text.value(score['raw'], 'share')}, wherever the whole centre is meant.",
+                detail="Remind customers whose contact was not resolved once more, or ask some of them by telephone: "
+                "what they think is told by few of them.",
             )
         )
     if not items:
@@ -252,8 +250,9 @@ def scores_table(results: Results) -> Table | Note:
         columns=["Score", *(Column(label=label, align="right") for label in labels), "The answers alone"],
         rows=rows,
         caption="Scores, raw and weighted",
-        note="Each answer is weighted by the inverse of the share who answered among customers with the same resolution "
-        f"and channel ({text.count(found['cells'].iloc[0], 'cell')}). What they share beyond that is not corrected.",
+        note="Each answer is weighted by the inverse of the share who answered among customers with the same "
+        f"resolution and channel ({text.count(found['cells'].iloc[0], 'cell')}). Other differences "
+        "are not corrected.",
     )
 
 
@@ -328,8 +327,9 @@ def themes_table(results: Results) -> Table | Note:
         columns=["Theme", "Course", *(Column(label=label, align="right") for label in labels)],
         rows=rows,
         caption="Themes in what customers write",
-        note="A theme is named after its commonest words. New: less than one text of it was to be expected. Themes are "
-        f"corrected for how many were looked at; at most {voice.FALSE_DISCOVERIES:.0%} of those said to change is chance.",
+        note="A theme is named after its commonest words. New: less than one text of it was to be expected. What is "
+        "said to change is corrected for how many themes and words were looked at: at most "
+        f"{voice.FALSE_DISCOVERIES:.0%} of it is chance.",
     )
 
 
@@ -378,8 +378,8 @@ def quotes_table(results: Results, *, changed: bool = True) -> Table | None:
         columns=["Theme", "In their words", "From"],
         rows=rows,
         caption="Typical comments on what changed" if changed else "Typical comments on the other themes",
-        note=f"Only of themes with {voice.FEWEST_OF_THEME} texts or more. Names, numbers and addresses are masked, and so "
-        "is every word that few texts share.",
+        note=f"Only of themes with {voice.FEWEST_OF_THEME} texts or more. Names, numbers and addresses are masked, and "
+        "so is every word that few texts share.",
     )
 
 
