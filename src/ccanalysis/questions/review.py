@@ -244,7 +244,9 @@ def _kpi(kpi: Mapping[str, Any], at: str, part: pd.DataFrame) -> dict[str, Any]:
     n, periods = float(part["n"].median()), part["period"].nunique()
     # the interval narrows with the root of the cases, until it is no wider than the tolerance
     half, tolerance = float(((part["ci_high"] - part["ci_low"]) / 2).median()), float(part["tolerance"].median())
-    needed = float(np.ceil(n * (half / tolerance) ** 2)) if tolerance > 0 and np.isfinite(half) else float("nan")
+    needed = (
+        float(np.ceil(round(n * (half / tolerance) ** 2, 6))) if tolerance > 0 and np.isfinite(half) else float("nan")
+    )
     always = len(aimed) >= FEWEST_PERIODS
     state = "mixed"
     if always and met.all():

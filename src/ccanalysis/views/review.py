@@ -9,6 +9,7 @@ import pandas as pd
 
 from ccanalysis import charts, text
 from ccanalysis.display import Cell, Column, Figure, Item, Note, Table
+from ccanalysis.periods import Period
 from ccanalysis.questions import review
 from ccanalysis.results import Results
 from ccanalysis.views import common
@@ -33,7 +34,8 @@ PROPOSALS = {
     "longer": "Judge half-years, or widen the tolerance",
     "whole centre only": "For the whole centre only",
 }
-# Above the first, scores may be relied on; below the second, not even tentatively (Krippendorff, Content Analysis, 2019).
+# From the first on scores may be relied on, below the second not even tentatively: Krippendorff, Content Analysis
+# (2019).
 RELIABLE, TENTATIVE = 0.800, 0.667
 _FAILING = ("always fails", "mostly fails")
 
@@ -44,7 +46,7 @@ def _first(results: Results, name: str) -> dict[str, Any]:
 
 
 def _period(results: Results) -> str:
-    return str(results.facts["question"]["period"])
+    return Period.parse(results.facts["question"]["period"]).short
 
 
 def _rules(results: Results, *states: str) -> pd.DataFrame:
@@ -66,25 +68,17 @@ def _agreement_words(row: Mapping[str, Any]) -> str:
     ends = f"likely {row['ci_low']:.2f} to {row['ci_high']:.2f}" if pd.notna(row["ci_low"]) else "no interval"
     if pd.isna(row["value"]):
         return f"All scores of {text.count(row['contacts'], 'contact')} are the same, so agreement cannot be told."
-    if pd.notna(row["ci_low"]) and row["ci_low"] >= review_limit("reliable"):
+    if pd.notna(row["ci_low"]) and row["ci_low"] >= RELIABLE:
         meaning = "scores may be relied on"
-    elif pd.notna(row["ci_high"]) and row["ci_high"] < review_limit("tentative"):
+    elif pd.notna(row["ci_high"]) and row["ci_high"] < TENTATIVE:
         meaning = "too little for scores to be compared between evaluators"
     else:
         meaning = f"whether it is enough cannot be told from {text.count(row['contacts'], 'contact')}"
     return (
         f"Evaluators' agreement on whole scores is {row['value']:.2f} (Krippendorff's alpha, {ends}; "
-        f"{text.count(row['contacts'], 'contact')} of {row['basis']}, {text.count(row['raters'], 'evaluator')}): {meaning}."
+        f"{text.count(row['contacts'], 'contact')} of {row['basis']}, {text.count(row['raters'], 'evaluator')}): "
+        f"{meaning}."
     )
-
-
-def review_limit(which: str) -> float:
-    """Return the limit of agreement above which scores may be relied on, or below which not even tentatively.
-
-    Args:
-        which: `reliable` or `tentative`.
-    """
-    return {"reliable": RELIABLE, "tentative": TENTATIVE}[which]
 
 
 def _coverage_words(results: Results) -> str:
@@ -107,8 +101,8 @@ def headline(results: Results) -> str:
     small, failing = _too_small(results), _rules(results, *_FAILING)
     if len(small):
         return (
-            f"{text.count(small['kpi'].nunique(), 'KPI')} of {results.answered('kpis')['kpi'].nunique()} rest on too few "
-            "cases in a period to show a miss of the tolerance for the centre or for teams."
+            f"{text.number(small['kpi'].nunique())} of {text.count(results.answered('kpis')['kpi'].nunique(), 'KPI')} "
+            "rest on too few cases in a period to show a miss of the tolerance for the centre or for teams."
         )
     if len(failing):
         return f"{text.count(len(failing), 'rule')} of the checks fail nearly always, and nobody acts on them."
@@ -123,18 +117,18 @@ def lead(results: Results) -> Note:
     found, small = results.answered("kpis"), _too_small(results)
     if len(small):
         at = [
-            f"{text.count(small.loc[small['at'] == level, 'kpi'].nunique(), 'KPI')} {where}"
+            f"{text.number(small.loc[small['at'] == level, 'kpi'].nunique())} {where}"
             for level, where in (("centre", "at the centre"), ("team", "for teams"))
             if (small["at"] == level).any()
         ]
         told.append(
-            f"Of {text.count(found['kpi'].nunique(), 'KPI')}, {text.listed(at)} have too few cases in a period to show a "
-            "miss of the tolerance."
+            f"Of {text.count(found['kpi'].nunique(), 'KPI')}, {text.listed(at)} have too few cases in a period to show "
+            "a miss of the tolerance."
         )
     if len(rules := results.answered("rules")):
         told.append(
-            f"Of {text.count(len(rules), 'rule')} of the checks, {len(_rules(results, *_FAILING))} fail nearly always and "
-            f"{len(_rules(results, 'nothing to look at'))} had nothing to look at."
+            f"Of {text.count(len(rules), 'rule')} of the checks, {len(_rules(results, *_FAILING))} fail nearly always "
+            f"and {len(_rules(results, 'nothing to look at'))} had nothing to look at."
         )
     hours, money = _hours(results)
     if hours:
@@ -145,18 +139,25 @@ def lead(results: Results) -> Note:
 
 def to_do(results: Results) -> Note:
     """Recommend what to change in the monitoring."""
-    items = []
-    for row in _rules(results, *_FAILING).to_dict("records"):
-        if row["severity"] != "note":
-            items.append(
-                Item(
-                    text=f"Mend what {row['rule']} looks at, or drop the rule.",
-                    detail=f"{row['about']}: it failed in {row['failed']} of {text.count(row['periods'], 'period')}.",
-                )
-            )
-    for row in results.answered("found").to_dict("records"):
-        if row["kind"] != "rule_not_acted_on":
-            items.append(Item(text=str(row["action"]), detail=str(row["sentence"])))
+    items = [
+        Item(
+            text=f"Mend what {row['rule']} looks at, or drop the rule.",
+            detail=f"{row['about']}: it failed in {row['failed']} of {text.count(row['periods'], 'period')}.",
+        )
+        for row in _rules(results, *_FAILING).to_dict("records")
+        if row["severity"] != "note"
+    ]
+    asked = {
+        "not_acted_on": "Enter in the register of actions what is done about what is missed, or change the target.",
+        "review_target": "Review the targets that no longer tell a good period from a poor one.",
+    }
+    found = results.answered("found")
+    items += [
+        Item(text=said, detail=f"{text.listed([_whose(row) for row in own.to_dict('records')])}.")
+        for kind, said in asked.items()
+        for own in [found[found["kind"] == kind] if len(found) else found]
+        if len(own)
+    ]
     agreed = _first(results, "agreement")
     if agreed and agreed["ci_high"] < TENTATIVE:
         items.append(
@@ -185,6 +186,10 @@ def to_do(results: Results) -> Note:
     if not items:
         return Note(kind="paragraph", text="Nothing to change was found.")
     return Note(kind="list", title="What to do", items=items)
+
+
+def _whose(row: Mapping[str, Any]) -> str:
+    return f"{row['name']} ({'the centre' if row['level'] == 'centre' else row['unit']})"
 
 
 def coverage_chart(results: Results) -> Figure | Note:
@@ -247,8 +252,8 @@ def people_note(results: Results) -> Note:
     return Note(
         kind="paragraph",
         text=f"Of {text.count(row['agents'], 'agent')} with contacts in {_period(results)}, "
-        f"{text.number(row['without'])} had no evaluation and {text.number(row['few'])} had one to {review.FEW_PER_AGENT}; "
-        f"half had {text.number(row['median'])} or fewer. So few evaluations do not tell people apart.",
+        f"{text.number(row['without'])} had no evaluation and {text.number(row['few'])} had one to "
+        f"{review.FEW_PER_AGENT}; half had {text.number(row['median'])} or fewer. So few do not tell people apart.",
     )
 
 
@@ -259,7 +264,8 @@ def agreement_note(results: Results) -> Note:
         return Note(kind="paragraph", text="No two evaluators scored the same contact, so agreement cannot be told.")
     return Note(
         kind="paragraph",
-        text=f"{_agreement_words(row)} From {RELIABLE:.2f} on scores may be relied on, below {TENTATIVE:.2f} they may not.",
+        text=f"{_agreement_words(row)} From {RELIABLE:.2f} on scores may be relied on, below {TENTATIVE:.2f} not even "
+        "tentatively.",
     )
 
 
@@ -291,8 +297,8 @@ def kpis_table(results: Results) -> Table | Note:
         columns=["KPI", "Target", *(Column(label=label, align="right") for label in labels), "Proposal"],
         rows=rows,
         caption="How often each KPI is reported, and how often it tells something",
-        note="Cases wanted: as many as make the 95% interval no wider than the agreed tolerance either way. Without them "
-        "a figure of one period cannot tell a miss of the tolerance from chance.",
+        note="Cases wanted: as many as make the 95% interval no wider than the agreed tolerance either way. Without "
+        "them a figure of one period cannot tell a miss of the tolerance from chance.",
     )
 
 
@@ -321,8 +327,8 @@ def rules_note(results: Results) -> Note:
         items.append(
             Item(
                 text=f"{text.count(len(never), 'rule')} had something to look at and never failed.",
-                detail=f"In half of them failures of up to {most} of periods cannot be ruled out. A rule that never fails "
-                "is no waste: it guards against what has not happened yet.",
+                detail=f"In half of them failures of up to {most} of periods cannot be ruled out. A rule that never "
+                "fails is no waste: it guards against what has not happened yet.",
             )
         )
     if len(nothing):
@@ -334,13 +340,13 @@ def rules_note(results: Results) -> Note:
                 detail=f"Most in {names}. Map the columns, or drop the rules.",
             )
         )
-    for row in _rules(results, *_FAILING).to_dict("records"):
-        items.append(
-            Item(
-                text=f"{row['rule']} failed in {row['failed']} of {text.count(row['periods'], 'period')}.",
-                detail=f"{row['about']} ({row['severity']}).",
-            )
+    items += [
+        Item(
+            text=f"{row['rule']} failed in {row['failed']} of {text.count(row['periods'], 'period')}.",
+            detail=f"{row['about']} ({row['severity']}).",
         )
+        for row in _rules(results, *_FAILING).to_dict("records")
+    ]
     if not items:
         items = [Item(text="Every rule both passed and failed in the window.")]
     return Note(kind="list", title="What the rules of the checks did", items=items)
@@ -376,7 +382,7 @@ def time_table(results: Results) -> Table | Note:
         columns=["Source", *(Column(label=label, align="right") for label in labels)],
         rows=rows,
         caption=f"Time spent on evaluations in {_period(results)}",
-        note=f"No table says how long an evaluation takes: listening is taken as long as the contact, and "
+        note="No table says how long an evaluation takes: listening is taken to last as long as the contact, and "
         f"{review.MINUTES_PER_FORM:.0f} minutes are assumed for each form. Cost is that of an hour of handling contacts.",
     )
 
@@ -403,6 +409,6 @@ def proposals_table(results: Results) -> Table | Note:
         columns=["KPI", "Entry for kpis.yml"],
         rows=rows,
         caption="KPIs proposed for approval",
-        note="Put an entry under kpis:, run `ccanalysis register lint`, set target and owner, and name who approved it. "
-        "The targets are the level of today.",
+        note="Put an entry under kpis:, set target and owner, run ccanalysis register lint, and name who approved "
+        "it. The targets are the level of today.",
     )
