@@ -383,7 +383,8 @@ def time_table(results: Results) -> Table | Note:
         rows=rows,
         caption=f"Time spent on evaluations in {_period(results)}",
         note="No table says how long an evaluation takes: listening is taken to last as long as the contact, and "
-        f"{review.MINUTES_PER_FORM:.0f} minutes are assumed for each form. Cost is that of an hour of handling contacts.",
+        f"{review.MINUTES_PER_FORM:.0f} minutes are assumed for each form. Cost is that of an hour of handling "
+        "contacts.",
     )
 
 
