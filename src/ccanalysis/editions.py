@@ -352,7 +352,8 @@ def cut_answer(results: Results, answer: Answer, reader: Reader) -> dict[str, pd
     """Return the frames of a question that a reader may see.
 
     Rows without a level are of the whole centre and stand in every edition. The quality lead sees evaluators; nobody
-    but a line manager sees agents, and these only their own. From editions that colleagues see, figures of few cases
+    but a line manager sees agents, and these only their own; single comments (`comment`) are for the whole centre's
+    editions alone, for a team knows whose they are. From editions that colleagues see, figures of few cases
     are taken, and one more of the same kind where it would tell them.
     """
     people = results.people
@@ -369,7 +370,7 @@ def cut_answer(results: Results, answer: Answer, reader: Reader) -> dict[str, pd
             barred = set(PERSONAL_LEVELS) - ({"evaluator"} if reader.audience == "quality_lead" else set())
             seen = ~level.isin(barred)
         else:
-            seen = ~level.isin([*PERSONAL_LEVELS, "team"]) | ((level == "team") & unit.isin(teams))
+            seen = ~level.isin([*PERSONAL_LEVELS, "team", "comment"]) | ((level == "team") & unit.isin(teams))
             seen |= (level == "agent") & unit.isin(agents)
         part = frame[seen].reset_index(drop=True)
         kept[name] = part if reader.audience == "analyst" else disclosure.without_few(part, answer.keys[name])

@@ -35,6 +35,9 @@ PLANTED = {
     "recurring_root_cause",
     "under_recording",
     "survey_bias",
+    "new_theme",
+    "rising_theme",
+    "personal_data_in_comments",
     "broken_export",
     "cheaper_channel",
 }

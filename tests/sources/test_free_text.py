@@ -72,7 +72,7 @@ def test_what_is_asked_for_is_kept_apart_with_the_key_alone(desk):
         assert len(pd.read_parquet(path)) == 1  # a row without a word has nothing to keep
         assert path.stat().st_mode & 0o077 == 0
     assert rows(staged.texts["contacts"], "contact_id", "notes", order="1") == [("c1", f"{CANARY} of the agent")]
-    assert "contacts: free text is kept apart (notes); no rule, figure or report reads it" in staged.notes
+    assert "contacts: free text is kept apart (notes); no rule or figure reads it" in staged.notes
 
 
 def test_only_what_is_named_is_kept(desk):

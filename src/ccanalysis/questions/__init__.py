@@ -90,7 +90,7 @@ QUESTIONS: dict[str, Question] = {
         Question(
             name="voice",
             title="Voice of the customer",
-            uses=("surveys", "complaints", "contacts"),
+            uses=("surveys", "complaints", "contacts", "agents"),
         ),
     )
 }

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ccanalysis.periods import Period
-from ccanalysis.samples import centre, records
+from ccanalysis.samples import centre, comments, records
 from ccanalysis.samples.centre import CHANNELS, QUEUES, REASONS, TEAM_INDEX, TEAMS, Plan
 from ccanalysis.samples.exports import Export, Truth
 from ccanalysis.samples.simulate import DAY_S, EPOCH, bank_holidays, day_number, late_opening
@@ -211,6 +211,7 @@ class _Facts:
             *self._quality(),
             *self._compliance(),
             *self._customers(),
+            *self._voices(),
             self._broken_export(),
             self._cheaper_channel(),
         ]
@@ -585,6 +586,67 @@ class _Facts:
             ),
         ]
 
+    def _voices(self) -> list[dict[str, Any]]:
+        """What customers write of: how many texts of a theme before a day and from it on, and of all texts."""
+        asked, made = self.truth.surveys, self.truth.complaints
+        said = {"surveys": asked[asked["comment"] != ""], "complaints": made}
+
+        def counted(theme: str, day: date) -> dict[str, list[int]]:
+            found: dict[str, list[int]] = {}
+            for name, rows in said.items():
+                time = rows["invited_s"] if name == "surveys" else rows["received_s"]
+                later, own = time // DAY_S >= day_number(day), rows["theme"] == theme
+                found[f"{name}_before"] = [int((own & ~later).sum()), int((~later).sum())]
+                found[f"{name}_from"] = [int((own & later).sum()), int(later.sum())]
+            return found
+
+        plan = self.plan
+        base: dict[str, Any] = {"table": "surveys", "kpi": "", "level": "centre", "unit": ""}
+        texts = " ".join([*said["surveys"]["comment"], *made["words"]])
+        personal = {
+            "names": list(comments.CUSTOMERS),
+            "phones": list(comments.PHONES),
+            "mails": list(comments.MAILS),
+            "cards": list(comments.CARDS),
+            "accounts": list(comments.ACCOUNTS),
+            "places": list(comments.PLACES),
+        }
+        return [
+            self.item(
+                "new_theme",
+                **base,
+                start=plan.app_from,
+                theme="app",
+                words=["app", "log"],
+                planted={"survey_comments": {"before": 0.0, "from": comments.NEW}},
+                observed=counted("app", plan.app_from),
+                expect={"outcome": "new"},
+                say="Customers cannot log in to the new app; nobody wrote of it before",
+                not_say="Any person's name, telephone number, address or card that stands in a comment",
+            ),
+            self.item(
+                "rising_theme",
+                **base,
+                start=plan.appointments_from,
+                theme="appointment",
+                words=["appointment", "engineer"],
+                planted={"survey_comments": comments.RISING},
+                observed=counted("appointment", plan.appointments_from),
+                expect={"outcome": "rising"},
+                say="Customers write of missed appointments far more often than before",
+                not_say="That nobody wrote of missed appointments before",
+            ),
+            self.item(
+                "personal_data_in_comments",
+                **base,
+                planted=personal,
+                observed={kind: sum(texts.count(value) for value in values) for kind, values in personal.items()},
+                expect={"in_reports": 0},
+                say="Nothing of it in any report",
+                not_say="Any of these",
+            ),
+        ]
+
     def _broken_export(self) -> dict[str, Any]:
         plan = self.plan
         lost = self.contacts[self.contacts["lost"]]
@@ -714,6 +776,18 @@ NOTHING: tuple[tuple[str, dict[str, Any]], ...] = (
         "adherence",
         {"table": "agent_states", "kpi": "", "level": "team", "unit": NAMES}
         | {"note": "adherence, occupancy and absence are drawn alike for everybody"},
+    ),
+    (
+        "steady_theme",
+        {
+            "table": "surveys",
+            "kpi": "",
+            "level": "centre",
+            "unit": "centre",
+            "theme": "wait",
+            "words": ["hold", "queue", "wait"],
+        }
+        | {"note": "one comment in ten is about long waits, in every week"},
     ),
     (
         "action_without_effect",

@@ -295,6 +295,16 @@ class Plan:
         return self.back(5)
 
     @property
+    def appointments_from(self) -> date:
+        """Customers write of missed appointments more often."""
+        return self.back(3)
+
+    @property
+    def app_from(self) -> date:
+        """Customers cannot log in to the new app, and write of it."""
+        return self.back(2)
+
+    @property
     def worse_from(self) -> date:
         """Rhymney answers fewer calls in time."""
         return self.back(3)

@@ -682,7 +682,7 @@ def surveys(world: World, asked: pd.DataFrame) -> Export:
 def complaints(world: World, made: pd.DataFrame) -> Export:
     """Complaints: English month names, money with a thousands mark, the state on the day of the export."""
     header = ["Ref", "Contact", "Received", "Summary sent", "Final response", "Closed", "Via", "Agent", "About"]
-    header += ["Root cause", "Outcome", "Redress", "High risk"]
+    header += ["Root cause", "Outcome", "Redress", "High risk", "In their words"]
     outcomes = {"upheld": "Upheld", "part_upheld": "Partly upheld", "rejected": "Not upheld", "withdrawn": "Withdrawn"}
     rows = zip(
         made["complaint_id"],
@@ -698,6 +698,7 @@ def complaints(world: World, made: pd.DataFrame) -> Export:
         [outcomes.get(value, "") for value in made["outcome"]],
         [f"{value:,.2f}" if value else "" for value in made["redress"]],
         ["Y" if value else "N" for value in made["high_risk"]],
+        made["words"],
         strict=True,
     )
     files = {"complaints/complaints.csv": [Row(list(row)) for row in rows]}

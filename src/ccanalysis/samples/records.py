@@ -10,30 +10,13 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from ccanalysis.samples import centre
+from ccanalysis.samples import centre, comments
 from ccanalysis.samples.centre import REASONS, TEAM_INDEX, TEAMS, Plan
 from ccanalysis.samples.simulate import DAY_S, EPOCH, World, bank_holidays, day_number
 
 FOUND = 0.40  # share of failed identity checks that monitoring finds
 AGENT_LIMIT_FROM = 50.0
 AGENT_LIMIT_BEFORE = 40.0
-DISSATISFIED_WORDS = (
-    "I am not happy with how this was handled",
-    "Very disappointed, nobody called back",
-    "Still not sorted & I've told you twice",
-    "This is not good enough",
-    "I want to complain about the bill",
-)
-PLAIN_WORDS = (
-    "Thank you, very helpful",
-    "Quick and friendly",
-    "All fine",
-    "Siân was lovely; merci!",
-    'She said "sorted by Friday", and it was',
-    "OK",
-    "=SUM(1;1) good",
-    "<b>Great</b> service",
-)
 
 
 def extract_s(plan: Plan) -> int:
@@ -175,18 +158,16 @@ def surveys(world: World) -> pd.DataFrame:
     frame["nps"] = np.clip(np.round(csat * 2.2 - 1 + rng.normal(0, 1.3, size)), 0, 10).astype(int)
     frame["effort"] = np.clip(np.round((6 - csat + rng.normal(0, 0.7, size)) * 2) / 2, 1, 5)
     frame["first_time"] = np.where(resolved, rng.random(size) < 0.9, rng.random(size) < 0.12)
-    unhappy = frame["dissatisfied"].to_numpy()
-    comments = rng.random(size) < np.where(unhappy, 0.95, 0.18)
-    words = np.where(
-        unhappy,
-        np.array(DISSATISFIED_WORDS, dtype=object)[rng.integers(0, len(DISSATISFIED_WORDS), size)],
-        np.array(PLAIN_WORDS, dtype=object)[rng.integers(0, len(PLAIN_WORDS), size)],
-    )
-    frame["comment"] = np.where(comments & answers & (unhappy | (csat >= 3)), words, "")
+    frame["comment"], frame["theme"] = comments.of_surveys(plan, frame, _names(plan, frame["agent"]))
     return frame[frame["invited_s"] < extract_s(plan)].reset_index(drop=True)
 
 
 RESPONSE = {"resolved": 0.36, "not_resolved": 0.10}
+
+
+def _names(plan: Plan, agents: pd.Series) -> np.ndarray:
+    """Name agents as the roster does."""
+    return agents.map({stay.agent: stay.name for stay in plan.stays}).to_numpy()
 
 
 def _rows_pick(rng: np.random.Generator, chances: np.ndarray) -> np.ndarray:
@@ -221,6 +202,7 @@ def complaints(world: World) -> pd.DataFrame:
     frame["redress"] = np.where(paid, amount, 0.0)
     frame["high_risk"] = rng.random(size) < 0.02
     frame["category"] = np.array([centre.QUEUES[reason.queue] for reason in REASONS], dtype=object)[frame["reason"]]
+    frame["words"], frame["theme"] = comments.of_complaints(plan, frame, cause, _names(plan, frame["agent"]))
     frame["complaint_id"] = [f"CMP-{number:05d}" for number in range(1, size + 1)]
     return frame.reset_index(drop=True)
 

@@ -134,7 +134,7 @@ def _set_texts_apart(stage: Stage, table: Table) -> Path | None:
         f"TO {literal(target)} (FORMAT parquet, COMPRESSION zstd)"
     )
     target.chmod(0o600)
-    stage.note(f"{table.name}: free text is kept apart ({', '.join(kept)}); no rule, figure or report reads it")
+    stage.note(f"{table.name}: free text is kept apart ({', '.join(kept)}); no rule or figure reads it")
     return target
 
 
