@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -14,7 +16,9 @@ FALSE_DISCOVERIES = 0.05
 COLUMNS = ("others", "ratio", "ratio_low", "ratio_high", "p_value", "q_value", "outcome", "needed")
 
 
-def against_others(events: ArrayLike, exposure: ArrayLike, *, factor: float = 2.0) -> pd.DataFrame:
+def against_others(
+    events: ArrayLike, exposure: ArrayLike, *, groups: ArrayLike | None = None, factor: float = 2.0
+) -> pd.DataFrame:
     """Compare the rate of events of each unit with that of its peers.
 
     One unit that stands out would make all others look good. So the one that stands out most is set aside, and the
@@ -24,6 +28,7 @@ def against_others(events: ArrayLike, exposure: ArrayLike, *, factor: float = 2.
     Args:
         events: Events of each unit.
         exposure: What they are divided by: contacts, cases, weeks.
+        groups: Which units are peers, such as the check or the reason that is counted; all of them where not given.
         factor: How many times the peers' rate a unit must have for its difference to matter; from it follows how many
             cases it takes to tell.
 
@@ -35,28 +40,54 @@ def against_others(events: ArrayLike, exposure: ArrayLike, *, factor: float = 2.
         Exact test of two Poisson rates: Lehmann and Romano (2005), 4.5. Benjamini and Hochberg (1995).
     """
     count, size = (np.asarray(values, dtype=float) for values in (events, exposure))
+    group = np.zeros(count.size) if groups is None else pd.factorize(np.asarray(groups, dtype=object))[0]
     outcome = np.full(count.size, "none", dtype=object)
     found = np.full((count.size, 6), np.nan)
-    fixed = ~((size > 0) & np.isfinite(count))
-    outcome[fixed] = "cannot tell"
-    while (~fixed).sum() >= 2:
-        asked = np.flatnonzero(~fixed)
-        for place in asked:
-            peers = asked[asked != place]
-            other, of = count[peers].sum(), size[peers].sum()
-            test = rate_ratio_test(int(count[place]), size[place], int(other), of)
-            found[place] = [other / of, test.estimate, *test.interval, test.p, np.nan]
+    given = (size > 0) & np.isfinite(count)
+    outcome[~given] = "cannot tell"
+    asked = given.copy()
+    stale = given.copy()
+    while stale.any():
+        for place in np.flatnonzero(stale):
+            peers = asked & (group == group[place])
+            peers[place] = False
+            if peers.any():
+                other, of = count[peers].sum(), size[peers].sum()
+                test = rate_ratio_test(int(count[place]), size[place], int(other), of)
+                found[place] = [other / of, test.estimate, *test.interval, test.p, np.nan]
         found[asked, 5] = benjamini_hochberg(found[asked, 4])
-        lowest = np.nanmin(found[asked, 5]) if np.isfinite(found[asked, 5]).any() else 1.0
-        if lowest > FALSE_DISCOVERIES or asked.size == 2:
+        able = asked & (found[:, 5] <= FALSE_DISCOVERIES) & [(asked & (group == one)).sum() > 1 for one in group]
+        if not able.any():
             break
-        place = asked[np.nanargmin(found[asked, 4])]
+        place = np.flatnonzero(able)[np.nanargmin(found[able, 4])]
         outcome[place] = "more" if found[place, 1] > 1 else "fewer"
-        fixed[place] = True
+        asked[place] = False
+        stale = asked & (group == group[place])
     needed = np.array([_needed(other, factor) for other in found[:, 0]])
-    thin = (outcome == "none") & ~(size >= needed)
-    outcome[thin] = "cannot tell"
+    outcome[(outcome == "none") & ~(size >= needed)] = "cannot tell"
     return pd.DataFrame(dict(zip(COLUMNS, [*found.T, outcome, needed], strict=True)))
+
+
+def with_peers(
+    rows: pd.DataFrame, events: str, exposure: str, *, levels: Mapping[str, float], group: str = ""
+) -> pd.DataFrame:
+    """Put beside rows of units how they compare with their peers; rows of other levels have empty columns.
+
+    Args:
+        rows: `level`, and the columns named.
+        events: The column of events.
+        exposure: The column of what they are divided by.
+        levels: Level to compare, and the factor of `against_others`; each level is a family of its own.
+        group: The column within which units are peers, such as the check; empty for all.
+    """
+    parts = []
+    for level, factor in levels.items():
+        own = rows[rows["level"] == level]
+        if len(own):
+            held = against_others(own[events], own[exposure], groups=own[group] if group else None, factor=factor)
+            parts.append(held.set_index(own.index))
+    found = pd.concat(parts) if parts else pd.DataFrame(columns=list(COLUMNS))
+    return rows.drop(columns=[column for column in COLUMNS if column in rows]).join(found)
 
 
 def _needed(rate: float, factor: float) -> float:

@@ -256,11 +256,11 @@ def _checks(data: Data, listed: pd.DataFrame, linked: Mapping[str, str]) -> pd.D
             part = part.assign(check=check.key, name=check.name, requirement_id=requirement, level=level)
             part["value"] = part["passed"] / part["n"]
             part["ci_low"], part["ci_high"] = intervals.wilson(part["passed"], part["n"])
-            if level in _FACTORS:
-                against = compared.against_others(part["failed"], part["n"], factor=_FACTORS[level])
-                part = part.reset_index(drop=True).join(against)
-            frames.append(part.reindex(columns=_CHECKED))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=_CHECKED)
+            frames.append(part)
+    if not frames:
+        return pd.DataFrame(columns=_CHECKED)
+    whole = pd.concat(frames, ignore_index=True)
+    return compared.with_peers(whole, "failed", "n", levels=_FACTORS, group="check")[_CHECKED]
 
 
 def _counted(data: Data, check: Check, unit: str, where: str) -> pd.DataFrame:
@@ -332,10 +332,11 @@ def _logged(data: Data) -> pd.DataFrame:
                 continue
             part["value"] = part["logged"] / part["n"]
             part["ci_low"], part["ci_high"] = intervals.wilson(part["logged"], part["n"])
-            if level == "team":
-                part = part.join(compared.against_others(part["logged"], part["n"], factor=_FACTORS[level]))
-            frames.append(part.assign(check=check.key, name=check.name, level=level).reindex(columns=_LOGGED))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=_LOGGED)
+            frames.append(part.assign(check=check.key, name=check.name, level=level))
+    if not frames:
+        return pd.DataFrame(columns=_LOGGED)
+    whole = pd.concat(frames, ignore_index=True)
+    return compared.with_peers(whole, "logged", "n", levels={"team": 2.0}, group="check")[_LOGGED]
 
 
 # --- breaches -------------------------------------------------------------------------------------------------------
