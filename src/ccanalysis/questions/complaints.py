@@ -424,22 +424,41 @@ def _causes(data: Data, made: pd.DataFrame) -> pd.DataFrame:
     frame["ci_low"], frame["ci_high"] = intervals.wilson(frame["upheld"].fillna(0), frame["decided"].fillna(0))
     risky = known[known["high_risk"].fillna(False).astype(bool)]["root_cause"].value_counts()
     frame["high_risk"] = [float(risky.get(cause, 0)) for cause in frame["root_cause"]]
-    return _with_course(frame, _cause_weeks(data, made))[_CAUSES]
+    start = own["received_on"] - pd.to_timedelta(own["received_on"].dt.weekday, unit="D")
+    return _with_course(frame, _cause_weeks(data, made), own["root_cause"].notna().groupby(start).mean())[_CAUSES]
 
 
-def _with_course(frame: pd.DataFrame, weeks: pd.DataFrame) -> pd.DataFrame:
-    """Compare the last weeks of each root cause with those before, over all causes at once."""
-    labels = weeks["week"].unique()
-    recent, earlier = labels[-RECENT_WEEKS:], labels[:-RECENT_WEEKS]
+def _with_course(frame: pd.DataFrame, weeks: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+    """Compare the last weeks of each root cause with those before, over all causes at once.
+
+    A young complaint has no root cause yet. So a week counts for as much as the share of its complaints whose cause
+    is known: the others are taken to be like them.
+
+    Args:
+        frame: The root causes.
+        weeks: Their counts by week.
+        known: The share of complaints with a root cause, by first day of the week.
+    """
+    starts = pd.to_datetime(weeks["starts_on"].drop_duplicates())
+    size = starts.map(known).fillna(1.0).set_axis(starts)
+    recent, earlier = starts[-RECENT_WEEKS:], starts[:-RECENT_WEEKS]
+    now_size, then_size = (max(float(size[some].sum()), 0.0) for some in (recent, earlier))
     rows = []
     for cause in frame["root_cause"]:
-        own = weeks[weeks["root_cause"] == cause]
-        now, then = (float(own.loc[own["week"].isin(some), "n"].sum()) for some in (recent, earlier))
-        test = rate_ratio_test(int(now), max(len(recent), 1), int(then), max(len(earlier), 1))
-        enough = len(earlier) >= RECENT_WEEKS
-        row = {"recent": now / max(len(recent), 1), "earlier": then / len(earlier) if len(earlier) else np.nan}
-        row |= {"ratio": test.estimate if enough else np.nan, "p": test.p if enough else np.nan}
-        rows.append(row | {"ratio_low": test.interval.low, "ratio_high": test.interval.high})
+        own = weeks.loc[weeks["root_cause"] == cause].set_index(starts)["n"]
+        now, then = float(own[recent].sum()), float(own[earlier].sum())
+        enough = len(earlier) >= RECENT_WEEKS and now_size > 0 and then_size > 0
+        test = rate_ratio_test(int(now), now_size, int(then), then_size) if enough else None
+        rows.append(
+            {
+                "recent": now / now_size if now_size else np.nan,
+                "earlier": then / then_size if then_size else np.nan,
+                "ratio": test.estimate if test else np.nan,
+                "ratio_low": test.interval.low if test else np.nan,
+                "ratio_high": test.interval.high if test else np.nan,
+                "p": test.p if test else np.nan,
+            }
+        )
     found = pd.DataFrame(rows)
     found["q_value"] = benjamini_hochberg(found["p"])
     apart = found["q_value"] <= compared.FALSE_DISCOVERIES
