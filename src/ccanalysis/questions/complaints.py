@@ -62,6 +62,8 @@ _RECURRENCE = [
     *("quiet_low", "quiet_high", "quiet_weeks", "back_from", "back", "back_low", "back_high", "back_weeks"),
     *("ratio", "ratio_low", "ratio_high", "q_value", "outcome"),
 ]
+# What is known only of a cause that came back.
+_SINCE = ("back", "back_low", "back_high", "back_weeks", "ratio", "ratio_low", "ratio_high")
 _PRIZES = [
     *("root_cause", "lever", "now", "then", "n", "complaints", "complaints_low", "complaints_high"),
     *("contacts", "hours", "redress"),
@@ -397,7 +399,7 @@ def _weeks(data: Data) -> pd.DataFrame:
 def _cause_weeks(data: Data, made: pd.DataFrame) -> pd.DataFrame:
     """Count the complaints of each root cause by ISO week of receipt."""
     own = made[made["window"].astype(bool) & made["root_cause"].notna()]
-    starts = own["received_on"] - pd.to_timedelta(own["received_on"].dt.weekday, unit="D") if len(own) else []
+    starts = own["received_on"] - pd.to_timedelta(own["received_on"].dt.day_of_week, unit="D") if len(own) else []
     weeks = _weeks(data)
     counts = own.groupby(["root_cause", pd.Series(starts, index=own.index)]).size() if len(own) else {}
     rows = [
@@ -424,7 +426,7 @@ def _causes(data: Data, made: pd.DataFrame) -> pd.DataFrame:
     frame["ci_low"], frame["ci_high"] = intervals.wilson(frame["upheld"].fillna(0), frame["decided"].fillna(0))
     risky = known[known["high_risk"].fillna(False).astype(bool)]["root_cause"].value_counts()
     frame["high_risk"] = [float(risky.get(cause, 0)) for cause in frame["root_cause"]]
-    start = own["received_on"] - pd.to_timedelta(own["received_on"].dt.weekday, unit="D")
+    start = own["received_on"] - pd.to_timedelta(own["received_on"].dt.day_of_week, unit="D")
     return _with_course(frame, _cause_weeks(data, made), own["root_cause"].notna().groupby(start).mean())[_CAUSES]
 
 
@@ -512,7 +514,7 @@ def _recurrence(data: Data, made: pd.DataFrame) -> pd.DataFrame:
     # what fell without being named is told; what did not is no fix of that cause
     frame = frame[frame["named"] | fell]
     held = frame["outcome"] != "came back"
-    for column in ("back_from", "back", "back_low", "back_high", "back_weeks", "ratio", "ratio_low", "ratio_high"):
+    for column in ("back_from", *_SINCE):
         frame[column] = frame[column].mask(held)
     return frame.reindex(columns=_RECURRENCE).reset_index(drop=True)
 
@@ -530,7 +532,7 @@ def _around(own: pd.DataFrame, day: pd.Timestamp) -> dict[str, Any] | None:
     splits = range(FEWEST_WEEKS, len(after) - FEWEST_WEEKS + 1)
     tried = [_split(after["n"], at) for at in splits]
     ends = {"quiet_weeks": float(len(after)), "quiet": after["n"].mean(), "back_p": np.nan}
-    best: dict[str, Any] = dict.fromkeys(("back", "back_weeks", "ratio", "ratio_low", "ratio_high"), np.nan)
+    best: dict[str, Any] = dict.fromkeys(_SINCE, np.nan)
     best["back_from"] = None
     quiet = float(after["n"].sum())
     if tried:

@@ -433,9 +433,9 @@ def _actions(found: pd.DataFrame) -> pd.DataFrame:
 
 def _ageing(found: pd.DataFrame) -> pd.DataFrame:
     days = found.loc[found["open"].astype(bool), "days"] if len(found) else pd.Series(dtype=float)
-    rows, low = [], -1
+    rows, low = [], -1.0
     for most, band in _BANDS:
-        high = np.inf if most is None else most
+        high = np.inf if most is None else float(most)
         rows.append({"band": band, "n": float(((days > low) & (days <= high)).sum())})
         low = high
     return pd.DataFrame(rows, columns=["band", "n"])
@@ -453,7 +453,7 @@ def _weeks(data: Data, found: pd.DataFrame) -> pd.DataFrame:
         frame[check.key] = [values.get(pd.Timestamp(day), np.nan) for day in frame["starts_on"]]
     for column, of in (("n_found", "local_date"), ("n_closed", "closed_on")):
         day = pd.to_datetime(found[of]).dropna()
-        counts = (day - pd.to_timedelta(day.dt.weekday, unit="D")).value_counts()
+        counts = (day - pd.to_timedelta(day.dt.day_of_week, unit="D")).value_counts()
         frame[column] = [float(counts.get(pd.Timestamp(start), 0)) for start in frame["starts_on"]]
     return frame[_WEEKS]
 

@@ -122,7 +122,7 @@ def lead(results: Results) -> Note:
     """Say in a few sentences how complaints and decisions stand."""
     said = [_rate_sentence(row) for row in _own(results, "rates").to_dict("records")]
     said += [
-        f"Where evaluators heard dissatisfaction{_at(row)}, it was logged in {wording.measured(row)}: {_unrecorded(row)}."
+        f"Dissatisfaction that evaluators heard{_at(row)} was logged in {wording.measured(row)}: {_unrecorded(row)}."
         for row in _own(results, "capture").to_dict("records")
         if pd.notna(row["n"]) and row["n"]
     ]
@@ -270,8 +270,8 @@ def _centre_items(results: Results) -> list[Item]:
         items.append(
             Item(
                 text=f"Take {row['root_cause'].lower()} as the next cause to end.",
-                detail=f"{text.value(row['share'], 'share')} of {text.number(causes['n'].sum())} complaints with a known "
-                "cause.",
+                detail=f"{text.value(row['share'], 'share')} of {text.number(causes['n'].sum())} complaints whose "
+                "cause is known.",
             )
         )
     return items
@@ -313,7 +313,9 @@ def rates_chart(results: Results) -> Figure | Note:
     many = rows.loc[rows["outcome"] == "more", "unit"].astype(str).tolist()
     seen = [f"{text.listed(few)} records fewer than the others"] if few else []
     seen += [f"{text.listed(many)} records more than the others"] if many else []
-    said = " and ".join(seen) or "no team differs by more than chance"
+    said = " and ".join(seen) or f"no {common.word(results, 'team')} differs by more than chance"
+    if len(rows) == 1 and not seen:
+        said = f"{rows['unit'].iloc[0]} against the others: {wording.AGAINST[rows['outcome'].iloc[0]]}"
     return charts.intervals_chart(
         rows,
         "per_1000",
@@ -336,8 +338,8 @@ def recording_table(results: Results) -> Table | Note:
     rows = []
     for row in found[found["level"].isin(["centre", "team"])].to_dict("records"):
         key = (row["level"], row["unit"])
-        heard = by.loc[key].to_dict() if len(capture) and key in by.index else None
-        shown = heard is not None and pd.notna(heard["n"])
+        heard: dict[str, Any] = by.loc[key].to_dict() if len(capture) and key in by.index else {}
+        shown = bool(heard) and pd.notna(heard["n"])
         rows.append(
             [
                 wording.who(results, row),
@@ -415,7 +417,7 @@ def ageing_chart(results: Results) -> Figure | Note:
     over = f"{text.number(late) if late else 'none'} over eight weeks"
     return charts.bars_chart(
         ages,
-        "complaints",
+        "count",
         title=f"{text.count(ages['n'].sum(), 'complaint')} of the centre open, {over}",
         alt=f"Open complaints by age: {text.listed([f'{row.n:.0f} {row.band}' for row in ages.itertuples()])}.",
         name="band",
@@ -512,7 +514,7 @@ def causes_chart(results: Results) -> Figure | Note:
     counts = text.listed([f"{row.root_cause} {row.n:.0f}" for row in found.itertuples()])
     return charts.bars_chart(
         found,
-        "complaints",
+        "count",
         title=f"{names}: {share} of {text.number(whole)} complaints with a known cause",
         alt=f"Complaints by root cause: {counts}.",
         name="root_cause",
@@ -552,7 +554,7 @@ def recurrence_charts(results: Results) -> list[Figure]:
         drawn.append(
             charts.courses_chart(
                 part,
-                "complaints",
+                "count",
                 title=f"{row['root_cause']}: gone after {row['action_id']}, back since {row['back_from']}",
                 alt=_back_sentence(row),
                 lines={"n": "complaints a week"},

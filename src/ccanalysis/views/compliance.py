@@ -58,8 +58,8 @@ def _breaches(results: Results) -> pd.DataFrame:
 
 def _named(results: Results, requirement: str) -> str:
     listed = results.answered("scope")
-    found = listed.loc[listed["requirement_id"] == requirement, "title"] if len(listed) else []
-    return f"{found.iloc[0]} ({requirement})" if len(found) else requirement
+    found = listed.loc[listed["requirement_id"] == requirement, "title"].tolist() if len(listed) else []
+    return f"{found[0]} ({requirement})" if found else requirement
 
 
 def _failing(row: Mapping[str, Any]) -> str:
@@ -548,7 +548,7 @@ def ageing_chart(results: Results) -> Figure | Note:
     title = f"{opened} of the centre open, {text.number(late) if late else 'none'} over the limit"
     return charts.bars_chart(
         found,
-        "breaches",
+        "count",
         title=title,
         alt=f"Open breaches by age: {text.listed([f'{row.n:.0f} {row.band}' for row in found.itertuples()])}.",
         name="band",

@@ -39,7 +39,7 @@ def against(row: Mapping[str, Any]) -> Cell:
     outcome = row.get("outcome")
     if not isinstance(outcome, str):
         return Cell(text="")
-    needed = row.get("needed")
+    needed = float(row.get("needed", float("nan")))
     note = f"from n {text.number(needed)}" if outcome == "cannot tell" and pd.notna(needed) else ""
     return Cell(text=AGAINST[outcome].capitalize(), note=note)
 
