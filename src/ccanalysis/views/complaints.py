@@ -77,9 +77,9 @@ def _back_sentence(row: Mapping[str, Any]) -> str:
 
 def _under_sentence(row: Mapping[str, Any]) -> str:
     return (
-        f"{row['unit']} records {text.value(row['value'], 'per_1000')} contacts, the others "
-        f"{text.value(1000 * row['others'], 'per_1000')}, and evaluators find no less dissatisfaction there: its few "
-        "complaints are a sign of too little recording, not of good work."
+        f"{row['unit']} records {text.value(row['value'], 'per_1000')}, the others "
+        f"{text.number(1000 * row['others'], 2)}, and evaluators hear no less dissatisfaction there: a sign of too "
+        "little recording, not of good work."
     )
 
 
@@ -111,11 +111,8 @@ def headline(results: Results) -> str:
 def _rate_sentence(row: Mapping[str, Any]) -> str:
     if pd.isna(row["n"]):
         return f"Complaints{_at(row)}: few, and so not shown."
-    around = text.interval({**row, "unit_of_value": "per_1000"})
-    return (
-        f"{text.count(row['n'], 'complaint')} recorded{_at(row)}, {text.value(row['value'], 'per_1000')} contacts "
-        f"({around}, n {text.number(row['contacts'])} contacts)."
-    )
+    rate = wording.measured({**row, "n": row["contacts"]}, "per_1000", of="contacts")
+    return f"{text.count(row['n'], 'complaint')} recorded{_at(row)}, {rate}."
 
 
 def lead(results: Results) -> Note:
@@ -361,9 +358,9 @@ def recording_table(results: Results) -> Table | Note:
         columns=[
             "Unit",
             Column(label="Complaints", align="right"),
-            Column(label="Per 1,000 contacts", align="right"),
+            Column(label="Per 1,000 contacts", unit="95% interval", align="right"),
             Column(label="Dissatisfaction found in evaluations", align="right"),
-            Column(label="Of it logged", align="right"),
+            Column(label="Of it logged", unit="95% interval", align="right"),
             Column(label="Estimated not recorded", align="right"),
             "Against the others",
         ],
@@ -397,7 +394,7 @@ def clocks_table(results: Results) -> Table | Note:
             "Limit",
             Column(label="Due", align="right"),
             Column(label="Not in time", align="right"),
-            Column(label="In time", align="right"),
+            Column(label="In time", unit="95% interval", align="right"),
         ],
         rows=rows,
         caption="Time limits of complaints",
@@ -489,7 +486,7 @@ def outcomes_table(results: Results) -> Table | Note:
         columns=[
             "Unit",
             Column(label="Decided", align="right"),
-            Column(label="Upheld, in whole or in part", align="right"),
+            Column(label="Upheld, in whole or in part", unit="95% interval", align="right"),
             Column(label="Redress", align="right"),
         ],
         rows=rows,
@@ -684,7 +681,7 @@ def escalations_table(results: Results) -> Table | Note:
         columns=[
             "Reason",
             Column(label="Referred", align="right"),
-            Column(label="Per 1,000 contacts", align="right"),
+            Column(label="Per 1,000 contacts", unit="95% interval", align="right"),
             Column(label="Time to resolve", align="right"),
             Column(label="Open", align="right"),
             Column(label="In writing", align="right"),
@@ -752,7 +749,7 @@ def authority_table(results: Results) -> Table | Note:
             "Unit",
             Column(label="Decisions", align="right"),
             Column(label="Above the limit", align="right"),
-            Column(label="Share above", align="right"),
+            Column(label="Share above", unit="95% interval", align="right"),
             Column(label="Contacts split under it", align="right"),
         ],
         rows=rows,
@@ -814,7 +811,7 @@ def rationale_table(results: Results) -> Table | Note:
             "Unit",
             Column(label="Decisions and referrals", align="right"),
             Column(label="Without reasons", align="right"),
-            Column(label="Share", align="right"),
+            Column(label="Share", unit="95% interval", align="right"),
             "Against the others",
         ],
         rows=rows,

@@ -20,18 +20,26 @@ AGAINST = {
 }
 
 
+def _between(row: Mapping[str, Any], unit: str) -> str:
+    """Write an interval in few words: 8.49 to 9.92; nothing where there is none."""
+    if pd.isna(row["ci_low"]) or pd.isna(row["ci_high"]):
+        return ""
+    low, high = (text.value(row[end], unit).removesuffix(" per 1,000") for end in ("ci_low", "ci_high"))
+    return f"{low} to {high}"
+
+
 def measured(row: Mapping[str, Any], unit: str = "share", *, of: str = "") -> str:
-    """Write a figure with its interval and n: 98.8% (likely between 98.7% and 99.0%, n 38,942)."""
-    around = text.interval({**row, "unit_of_value": unit})
+    """Write a figure with its interval and n: 98.8% (likely 98.7% to 99.0%, n 38,942)."""
+    around = f"likely {_between(row, unit)}" if _between(row, unit) else ""
     n = f"n {text.number(row['n'])}" + (f" {of}" if of else "")
     return f"{text.value(row['value'], unit)} ({', '.join(filter(None, [around, n]))})"
 
 
 def figure(row: Mapping[str, Any], unit: str = "share") -> Cell:
-    """Write a figure as a cell, with its interval beneath; a hidden one says so."""
+    """Write a figure as a cell, with its interval beneath; the heading tells its unit. A hidden one says so."""
     if pd.isna(row["n"]):
         return Cell(text="not shown", note="few cases")
-    return Cell(text=text.value(row["value"], unit), note=text.interval({**row, "unit_of_value": unit}))
+    return Cell(text=text.value(row["value"], unit).removesuffix(" per 1,000"), note=_between(row, unit))
 
 
 def against(row: Mapping[str, Any]) -> Cell:
