@@ -113,11 +113,13 @@ def value(amount: float, unit: str) -> str:
     """Write a value of a KPI with its unit.
 
     Examples:
-        >>> value(0.8124, "share"), value(4.2, "per_1000"), value(float("nan"), "s")
-        ('81.2%', '4.20 per 1,000', 'no data')
+        >>> value(0.8124, "share"), value(4.2, "per_1000"), value(float("nan"), "s"), value(1400.0, "count")
+        ('81.2%', '4.20 per 1,000', 'no data', '1,400')
     """
     if _missing(amount):
         return NO_VALUE
+    if unit == "count":
+        return number(amount)
     if unit == "share":
         return f"{100 * amount:z.1f}%"
     if unit == "s":

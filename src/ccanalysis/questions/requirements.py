@@ -52,7 +52,7 @@ def answer(data: Data) -> Mapping[str, Frame]:
         cannot tell); for an effect on time also contacts and hours a week, and money a week where costs are given.
         `courses`: the courses that show an effect, and what they were without it.
     """
-    listed = _in_force(data)
+    listed = in_force(data)
     effects, courses = _effects(data, listed)
     return {
         "in_force": Frame(listed, ["requirement_id", "valid_from"]),
@@ -61,7 +61,8 @@ def answer(data: Data) -> Mapping[str, Frame]:
     }
 
 
-def _in_force(data: Data) -> pd.DataFrame:
+def in_force(data: Data) -> pd.DataFrame:
+    """List the requirements with their `state` in the window: in force, new, ended, expired, not yet in force."""
     if not data.has("requirements"):
         return pd.DataFrame(columns=_IN_FORCE)
     listed = data.sql(
