@@ -27,6 +27,8 @@ FALSE_DISCOVERIES = 0.05
 # From how many people on an interval draws people; of fewer it draws evaluations, up to the number given second.
 _FEWEST_DRAWN, _MOST_DRAWN = 8, 2_000
 _RESAMPLES = 999
+# Fewest people, contacts or cells that evaluators have in common for one of them to be held against the others.
+_FEWEST_MET = 10
 ROWS = [
     *("evaluation_id", "criterion", "contact_id", "source", "evaluator_id", "form", "version", "channel"),
     *("expression", "team", "agent_id", "points", "max_points", "weight", "critical", "auto_fail", "expert", "day"),
@@ -200,7 +202,7 @@ def severity(whole: pd.DataFrame, case: str, time: Sequence[Any] | None = None, 
 
     Returns:
         One row per evaluator: `unit`, `n`, `value` (a difference of shares) with its interval, `p_value`, `q_value`,
-        `reference` (whether the others are held against them) and `se`. NaN where fewer than ten cases were met.
+        `reference` (whether the others are held against them) and `se`. NaN where they met too few in common.
     """
     given = pd.Series(0 if time is None else time, index=whole.index, name="_time")
     kept = whole[[case, "evaluator_id", value]].assign(_time=given).dropna()
@@ -227,6 +229,9 @@ def _each(kept: pd.DataFrame, case: str, value: str, every: Sequence[str], apart
         part = part[part.groupby(case)["evaluator_id"].transform("nunique") > 1]
         own = part["evaluator_id"] == evaluator
         row: dict[str, Any] = dict.fromkeys(SEVERITY, np.nan) | {"unit": evaluator, "n": int(own.sum())}
+        if part[case].nunique() < _FEWEST_MET:
+            rows.append(row)
+            continue
         try:
             fit = change.two_way_effects(part[value], part[case], part["_time"], own.astype(float))
         except (StatisticsError, ValueError):
@@ -254,7 +259,7 @@ def in_monitoring(whole: pd.DataFrame) -> pd.DataFrame:
         What `severity` returns.
     """
     month = whole["day"].dt.strftime("%Y-%m") + " " + whole["channel"].fillna("").astype(str)
-    if 10 <= whole["agent_id"].nunique() <= _MOST_MET:
+    if _FEWEST_MET <= whole["agent_id"].nunique() <= _MOST_MET:
         return severity(whole, "agent_id", month.tolist())
     cell = whole["team"].fillna("").astype(str) + " " + month
     return severity(whole.assign(cell=cell), "cell")
