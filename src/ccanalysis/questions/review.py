@@ -392,6 +392,8 @@ def _proposals(data: Data, coverage: pd.DataFrame) -> pd.DataFrame:
 
 def _monitored(data: Data) -> int:
     """How many evaluations by call monitoring the last period has."""
+    if not data.has("evaluations"):
+        return 0
     found = data.sql(
         f"SELECT count(DISTINCT evaluation_id) AS n FROM {data.window('evaluations', since=data.period.start)} "
         f"WHERE source = 'call_monitoring' AND {_held(data)}"
