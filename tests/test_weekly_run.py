@@ -152,6 +152,18 @@ def test_no_agent_stands_in_the_index(centre, results):
     assert "What to do now" in content
 
 
+def test_no_agent_stands_in_what_the_centre_and_the_quality_lead_are_given(centre, results):
+    """Neither on the pages of the questions nor in the tables beside them."""
+    folder, _ = centre
+    people = results.people[results.people["role"] == "agent"]
+    agents = [*people["agent_id"], *people["agent_name"].dropna()]
+    for given in ("centre", "quality-lead"):
+        for file in (folder / "reports" / PERIOD / given).rglob("*"):
+            if file.is_file():
+                content = written_in(file)
+                assert [name for name in agents if stands_in(name, content)] == [], file
+
+
 @pytest.mark.parametrize("folder_of", ["teams", "line-managers"])
 def test_no_page_for_teams_and_line_managers_defines_a_figure_in_code_or_jargon(centre, folder_of):
     """Formulas of populations and codes of variants stay in the centre's edition."""
@@ -169,17 +181,18 @@ def test_a_line_manager_sees_only_their_own_people(centre, results):
     """Another team's people stand in no byte of a line manager's report."""
     folder, _ = centre
     people = results.people
-    seen = 0
+    seen = set()
     for page in (folder / "reports" / PERIOD / "line-managers").rglob("*.html"):
-        content = html.unescape(page.read_text(encoding="utf-8"))
-        manager = html.unescape(re.search(r"<h1[^>]*>(.*?)</h1>", content, re.S)[1]).strip()
-        manager = re.sub(r"<[^>]+>", "", manager)
-        own = set(people.loc[people["line_manager"] == manager, "agent_id"])
-        assert own, manager
-        others = set(people["agent_id"]) - own
-        assert [agent for agent in others if stands_in(agent, content)] == []
-        seen += any(agent in content for agent in own)
-    assert seen == 6
+        heading = re.search(r"<h1[^>]*>(.*?)</h1>", html.unescape(page.read_text(encoding="utf-8")), re.S)[1]
+        manager = re.sub(r"<[^>]+>", "", heading).strip().rpartition(": ")[2]  # behind the name of a question
+        own = people["line_manager"] == manager
+        assert own.any(), manager
+        others = {*people.loc[~own, "agent_id"], *people.loc[~own, "agent_name"].dropna()}
+        for file in page.parent.iterdir():
+            content = written_in(file) if file.is_file() and file.suffix != ".parquet" else ""
+            assert [name for name in others if stands_in(name, content)] == [], file
+            seen |= {manager} if any(agent in content for agent in people.loc[own, "agent_id"]) else set()
+    assert len(seen) == 6
 
 
 def test_kpis_are_written_as_rows_for_machines(centre):
