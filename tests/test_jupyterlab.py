@@ -62,7 +62,7 @@ def opened(page, address, name):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.wait_for_timeout(1_000)
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_selector(".jp-InputPrompt:has-text('*')", timeout=60_000)
+    page.wait_for_selector(".jp-InputPrompt:has-text('*'), .jp-InputPrompt:has-text('[1]')", timeout=60_000)
     return outside
 
 

@@ -781,6 +781,10 @@ def _lab(options: argparse.Namespace) -> ExitCode:
     ]
     # kernels forked from a warm process, where this machine has that
     os.environ.setdefault("JUPYTER_DEFAULT_PROVISIONER_NAME", "ccanalysis-warm")
+    if sys.platform.startswith("linux"):
+        from ccanalysis.reports.warm_kernels import WarmProvisioner
+
+        WarmProvisioner.begin()  # warms up while JupyterLab starts
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container there is often nobody else
         given.append("--allow-root")
     LabApp.launch_instance([*given, *(["--no-browser"] if options.no_browser else [])])

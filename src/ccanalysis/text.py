@@ -119,7 +119,7 @@ def value(amount: float, unit: str) -> str:
     if _missing(amount):
         return NO_VALUE
     if unit == "count":
-        return number(amount)
+        return number(amount, 0 if float(amount).is_integer() else 1)
     if unit == "share":
         return f"{100 * amount:z.1f}%"
     if unit == "s":

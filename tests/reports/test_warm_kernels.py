@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from ccanalysis.reports import warm_kernels
 from ccanalysis.reports.warm_kernels import NAME, ForkedKernel, WarmProvisioner
 
 pytestmark = [
@@ -24,6 +23,7 @@ pytestmark = [
 def kernel(monkeypatch):
     """A function that starts a kernel as a client of Jupyter does; all of them end with the test."""
     monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", NAME)
+    WarmProvisioner.begin(wait=True)
     begun = []
 
     def start():
@@ -93,7 +93,7 @@ def test_when_the_client_goes_the_warm_process_and_its_kernels_go(tmp_path):
     """Also where the client is killed."""
     code = (
         "import os, signal\nfrom jupyter_client.manager import start_new_kernel\n"
-        "from ccanalysis.reports.warm_kernels import WarmProvisioner as W\n"
+        "from ccanalysis.reports.warm_kernels import WarmProvisioner as W\nW.begin(wait=True)\n"
         "m, c = start_new_kernel(kernel_name='python3', startup_timeout=120)\n"
         "print(m.provisioner.pid, W._warm[0].pid, W._warm[1], flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -110,7 +110,7 @@ def test_when_the_client_goes_the_warm_process_and_its_kernels_go(tmp_path):
 def test_what_is_no_kernel_of_this_python_and_what_cannot_be_forked_is_begun_as_ever(monkeypatch, kernel, tmp_path):
     """Another language's kernel; and a warm process that does not answer."""
     assert WarmProvisioner._forked(["R", "--slave"], {}) is None
-    monkeypatch.setattr(warm_kernels.WarmProvisioner, "_address", classmethod(lambda cls: tmp_path / "nobody"))
+    monkeypatch.setattr(WarmProvisioner, "begin", classmethod(lambda cls: tmp_path))  # not ready, and never will be
     manager, client = kernel()
     assert not isinstance(manager.provisioner.process, ForkedKernel)
     assert said(client, "print(1 + 1)") == "2"

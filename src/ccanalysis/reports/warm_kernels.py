@@ -36,7 +36,7 @@ from ccanalysis.reports.zygote import PR_SET_PDEATHSIG, _prctl
 NAME = "ccanalysis-warm"
 PRELOADED = ("pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "plotly.graph_objects", "ipykernel.kernelapp")
 OWN = ("ccanalysis.views",)
-STARTS_S, ANSWERS_S = 60.0, 10.0
+STARTS_S, ANSWERS_S = 120.0, 10.0
 
 
 class ForkedKernel:
@@ -81,7 +81,7 @@ class ForkedKernel:
 
 
 class WarmProvisioner(LocalProvisioner):
-    """Takes kernels from one warm process per client; the first one waits for it to be warm."""
+    """Takes kernels from one warm process per client; until that is warm, kernels are started as ever."""
 
     _warm: ClassVar[tuple[subprocess.Popen[bytes], Path] | None] = None
 
@@ -102,18 +102,25 @@ class WarmProvisioner(LocalProvisioner):
             return None
         asked: dict[str, Any] = {"argv": list(command[2:]), "cwd": str(given.get("cwd") or Path.cwd())}
         asked["env"] = dict(given.get("env") or os.environ)
+        folder = cls.begin()
+        if not (folder / "ready").exists():
+            return None
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(ANSWERS_S)
-                connection.connect(str(cls._address()))
+                connection.connect(str(folder / "s"))
                 connection.sendall(json.dumps(asked).encode() + b"\n")
                 return int(json.loads(connection.makefile().readline())["pid"])
         except (OSError, ValueError, KeyError):
             return None
 
     @classmethod
-    def _address(cls) -> Path:
-        """Return the socket of the warm process, begun where none runs."""
+    def begin(cls, *, wait: bool = False) -> Path:
+        """Begin the warm process where none runs, and return its folder.
+
+        Args:
+            wait: Whether to wait until it is warm; else it warms up beside.
+        """
         if cls._warm is None or cls._warm[0].poll() is not None:
             folder = Path(tempfile.mkdtemp(prefix="ccanalysis-warm-"))
             process = subprocess.Popen(
@@ -124,10 +131,11 @@ class WarmProvisioner(LocalProvisioner):
                 start_new_session=True,  # Ctrl+C in the terminal is for the kernels' clients
             )
             cls._warm = process, folder
-            until = time.monotonic() + STARTS_S
-            while not (folder / "ready").exists() and process.poll() is None and time.monotonic() < until:
-                time.sleep(0.05)
-        return cls._warm[1] / "s"
+        process, folder = cls._warm
+        until = time.monotonic() + STARTS_S
+        while wait and not (folder / "ready").exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        return folder
 
 
 def serve(folder: Path) -> None:
